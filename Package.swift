@@ -1,0 +1,99 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// `LOOPGATE_STRICT=1` (set by `.ci/run`) turns every warning of ours into an error.
+let strict: [SwiftSetting] =
+    Context.environment["LOOPGATE_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+/// A pure room: no I/O, no clock, no Foundation.
+func pure(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// An edge room: one wrapper around one real thing.
+func edge(
+    _ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let real: Target.Dependency = .product(name: "RealModule", package: "swift-numerics")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let core: [Target.Dependency] = ["Signal", "Detection", "Alerts", "GatewayCore"]
+
+let package = Package(
+    name: "loopgate",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "loopgate", targets: ["loopgate"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-numerics", exact: "1.1.1"),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    ],
+    targets: [
+        pure("Signal", [real]),
+        pure("Detection", ["Signal", real]),
+        pure("Alerts", ["Signal"]),
+        pure("GatewayCore", ["Signal", "Detection", "Alerts"]),
+
+        .systemLibrary(
+            name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
+        .systemLibrary(
+            name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
+        .systemLibrary(
+            name: "CGPIOD", pkgConfig: "libgpiod", providers: [.apt(["libgpiod-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+
+        edge("Runtime", []),
+        edge("Fieldbus", core + ["Runtime", "CModbus"]),
+        edge("Journal", core + ["Runtime", "CSQLite"]),
+        edge("Uplink", core + ["Runtime", "CMosquitto"]),
+        edge("Relay", core + ["Runtime", "CGPIOD"]),
+        edge("Profiles", core + [.product(name: "Yams", package: "Yams")]),
+        edge(
+            "LocalPage",
+            core + ["Runtime", log, .product(name: "Hummingbird", package: "hummingbird")],
+            resources: [.embedInCode("Page")]),
+        edge("Plant", core + ["Runtime"]),
+        .executableTarget(
+            name: "loopgate",
+            dependencies: core + [
+                "Runtime", "Fieldbus", "Journal", "Uplink", "Relay", "Profiles", "LocalPage",
+                "Plant", "CSystemd", log,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+
+        .target(
+            name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport",
+            swiftSettings: strict),
+        tests("SignalTests", ["Signal", "TestSupport"]),
+        tests("DetectionTests", ["Detection", "TestSupport"]),
+        tests("AlertsTests", ["Alerts", "TestSupport"]),
+        tests("GatewayCoreTests", core + ["TestSupport"]),
+        tests("RuntimeTests", ["Runtime", "TestSupport"]),
+        tests("FieldbusTests", core + ["Fieldbus", "Plant", "TestSupport"]),
+        tests("JournalTests", core + ["Journal", "CSQLite", "TestSupport"]),
+        tests("UplinkTests", core + ["Uplink", "TestSupport"]),
+        tests("RelayTests", core + ["Relay", "TestSupport"]),
+        tests("ProfilesTests", core + ["Profiles", "TestSupport"]),
+        tests("LocalPageTests", core + ["LocalPage", "TestSupport"]),
+        tests("PlantTests", core + ["Plant", "TestSupport"]),
+        tests("HouseTests", ["TestSupport"]),
+        tests("DaemonTests", core + ["TestSupport", "loopgate"]),
+    ]
+)

@@ -1,0 +1,15 @@
+/// Every bound of the gateway, by name. At a limit the oldest readings go first, alerts never.
+public enum Limits {
+    /// Delivered ranges kept above a connection's floor.
+    public static let deliveredRanges = 64
+    /// Readings held in memory while the store cannot take them.
+    public static let unstoredReadings = 100_000
+    /// Rows asked of the journal at a time.
+    public static let fetchRows = 500
+    /// Bytes of a command's payload.
+    public static let commandBytes = 64 * 1024
+    /// Most commits a second, alerts included.
+    public static let commitsPerSecond = 10
+    /// Most consecutive refusals of one message before it is quarantined.
+    public static let refusals = 3
+}

@@ -1,0 +1,9 @@
+import ArgumentParser
+
+/// The command line; each subcommand is in a file of its own.
+@main
+struct Loopgate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "loopgate",
+        abstract: "Edge gateway for 4–20 mA loops: Modbus in, trusted readings and alarms out.")
+}
