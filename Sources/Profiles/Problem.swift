@@ -16,6 +16,7 @@ public struct Place: Hashable, Sendable, Comparable, CustomStringConvertible {
 
     /// `file:line:column`, or only the file.
     public var description: String { line > 0 ? "\(file):\(line):\(column)" : file }
+    /// By file, then line, then column.
     public static func < (a: Place, b: Place) -> Bool {
         (a.file, a.line, a.column) < (b.file, b.line, b.column)
     }
