@@ -159,7 +159,10 @@ struct DeliveryLane<Row: Sequenced>: Sendable {
     }
 
     /// Too many ranges are refused: nothing more is sent until one of them was tried again.
-    var isHeld: Bool { refusals.count >= Limits.refusedRanges }
+    var isHeld: Bool {
+        refusals.count >= Limits.refusedRanges
+            && refusals.lazy.filter { $0.retryAt != nil }.count >= Limits.refusedRanges
+    }
 
     private var olderRunsAreSent: Bool {
         runs.dropLast().allSatisfy { $0.sent.firstGap(upTo: $0.stored) == nil }

@@ -174,7 +174,12 @@ struct Outbox: Sendable {
                 let isHistorical =
                     row.sequence <= sources.committing
                     && !readings.present.offered.contains(row.sequence)
-                if !isHistorical { readings.offered(row.sequence...row.sequence) }
+                if !isHistorical {
+                    readings.offered(row.sequence...row.sequence)
+                } else if total?.available(at: now) == 0 {
+                    waitsForToken = true
+                    return
+                }
                 guard admit(row, epoch: epoch, isLive: !isHistorical, at: now) else { continue }
                 send(
                     reading: row,
