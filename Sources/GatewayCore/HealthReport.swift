@@ -32,7 +32,7 @@ public struct HealthReport: Sendable, Codable {
     public var instruments: Instruments
     public var buses: [GatewaySnapshot.Bus]
     public var store: GatewaySnapshot.Store
-    public var uplinks: [GatewaySnapshot.Uplink]
+    public var uplinks: [GatewaySnapshot.Connection]
 
     /// The report that a snapshot amounts to.
     public init(_ snapshot: GatewaySnapshot, version: String) {

@@ -57,7 +57,7 @@ public struct GatewaySnapshot: Sendable, Codable {
         /// Readings in memory that are not stored yet.
         public var pending: UInt64
     }
-    public struct Uplink: Sendable, Codable {
+    public struct Connection: Sendable, Codable {
         public var name: String
         public var isUp: Bool
         public var broker: String?
@@ -81,7 +81,7 @@ public struct GatewaySnapshot: Sendable, Codable {
     public var buses: [Bus]
     public var instruments: [Instrument]
     public var store: Store
-    public var uplinks: [Uplink]
+    public var uplinks: [Connection]
 }
 
 extension Gateway {
@@ -169,14 +169,14 @@ extension Gateway {
         )
     }
 
-    private func snapshot(_ outbox: Outbox, at now: MonotonicTime) -> GatewaySnapshot.Uplink {
+    private func snapshot(_ outbox: Outbox, at now: MonotonicTime) -> GatewaySnapshot.Connection {
         var broker: String?
         var reason: DownReason?
         switch outbox.link {
         case .up(let address): broker = "\(address.host):\(address.port)"
         case .down(let why): reason = why
         }
-        return GatewaySnapshot.Uplink(
+        return GatewaySnapshot.Connection(
             name: outbox.settings.name,
             isUp: outbox.isUp,
             broker: broker,

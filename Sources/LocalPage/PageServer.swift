@@ -13,7 +13,7 @@ public protocol PageSource: Sendable {
 }
 
 /// The local page: `/`, `/health`, `/metrics` and the JSON that the page lives on.
-public struct LocalPage: Sendable {
+public struct PageServer: Sendable {
     private let settings: PageSettings
     private let source: any PageSource
     private let logger: Logger
