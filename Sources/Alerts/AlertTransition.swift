@@ -70,9 +70,18 @@ public struct AlertTransition: Hashable, Sendable, Codable {
     public var note: String?
 
     public init(
-        alert: AlertID, instrument: InstrumentID?, subject: String, type: AlertType,
-        severity: Severity, state: AlertState, value: Double?, explanation: String,
-        raisedAt: Stamp, at: Stamp, by: String, note: String?
+        alert: AlertID,
+        instrument: InstrumentID?,
+        subject: String,
+        type: AlertType,
+        severity: Severity,
+        state: AlertState,
+        value: Double?,
+        explanation: String,
+        raisedAt: Stamp,
+        at: Stamp,
+        by: String,
+        note: String?
     ) {
         self.alert = alert
         self.instrument = instrument

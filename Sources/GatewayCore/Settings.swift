@@ -17,10 +17,15 @@ public struct GatewaySettings: Hashable, Sendable {
     public var trustsRTC: Bool
 
     public init(
-        gateway: String, buses: [BusSettings] = [], modules: [ModuleSettings] = [],
-        instruments: [InstrumentSettings] = [], connections: [ConnectionSettings] = [],
-        journal: JournalSettings = JournalSettings(), relay: RelaySettings = RelaySettings(),
-        page: PageSettings = PageSettings(), trustsRTC: Bool = false
+        gateway: String,
+        buses: [BusSettings] = [],
+        modules: [ModuleSettings] = [],
+        instruments: [InstrumentSettings] = [],
+        connections: [ConnectionSettings] = [],
+        journal: JournalSettings = JournalSettings(),
+        relay: RelaySettings = RelaySettings(),
+        page: PageSettings = PageSettings(),
+        trustsRTC: Bool = false
     ) {
         self.gateway = gateway
         self.buses = buses
@@ -56,8 +61,12 @@ public struct BusSettings: Hashable, Sendable {
     public var unitChangeGap: Nanoseconds
 
     public init(
-        id: BusID, name: String, link: BusLink, responseTimeout: Nanoseconds = .seconds(1),
-        turnaround: Nanoseconds = .zero, unitChangeGap: Nanoseconds = .zero
+        id: BusID,
+        name: String,
+        link: BusLink,
+        responseTimeout: Nanoseconds = .seconds(1),
+        turnaround: Nanoseconds = .zero,
+        unitChangeGap: Nanoseconds = .zero
     ) {
         self.id = id
         self.name = name
@@ -101,7 +110,10 @@ public struct SerialSettings: Hashable, Sendable {
     public var direction: Direction
 
     public init(
-        path: String, baud: Int = 9600, parity: Parity = .none, stopBits: Int = 1,
+        path: String,
+        baud: Int = 9600,
+        parity: Parity = .none,
+        stopBits: Int = 1,
         direction: Direction = .automatic
     ) {
         self.path = path
@@ -161,8 +173,14 @@ public struct ModuleSettings: Hashable, Sendable {
     public var retries: Int
 
     public init(
-        name: String, bus: BusID, unit: UnitAddress, profile: String, map: ModuleMap,
-        period: Nanoseconds = .seconds(1), responseTimeout: Nanoseconds? = nil, retries: Int = 0
+        name: String,
+        bus: BusID,
+        unit: UnitAddress,
+        profile: String,
+        map: ModuleMap,
+        period: Nanoseconds = .seconds(1),
+        responseTimeout: Nanoseconds? = nil,
+        retries: Int = 0
     ) {
         self.name = name
         self.bus = bus
@@ -194,9 +212,13 @@ public struct ModuleMap: Hashable, Sendable {
     public var assumptions: [RegisterCheck]
 
     public init(
-        channels: [ChannelMap], maxRegisters: Int = 125, bridgeableGap: Int = 8,
-        requestGap: Nanoseconds = .zero, deafAfterWrite: Nanoseconds = .zero,
-        identity: [RegisterCheck] = [], assumptions: [RegisterCheck] = []
+        channels: [ChannelMap],
+        maxRegisters: Int = 125,
+        bridgeableGap: Int = 8,
+        requestGap: Nanoseconds = .zero,
+        deafAfterWrite: Nanoseconds = .zero,
+        identity: [RegisterCheck] = [],
+        assumptions: [RegisterCheck] = []
     ) {
         self.channels = channels
         self.maxRegisters = maxRegisters
@@ -218,7 +240,10 @@ public struct ChannelMap: Hashable, Sendable {
     public var status: [StatusSource]
 
     public init(
-        table: RegisterTable, address: UInt16, encoding: RawEncoding, status: [StatusSource] = []
+        table: RegisterTable,
+        address: UInt16,
+        encoding: RawEncoding,
+        status: [StatusSource] = []
     ) {
         self.table = table
         self.address = address
@@ -253,7 +278,10 @@ public struct RegisterCheck: Hashable, Sendable {
     public var meaning: String
 
     public init(
-        table: RegisterTable, address: UInt16, expected: [UInt16], masks: [UInt16] = [],
+        table: RegisterTable,
+        address: UInt16,
+        expected: [UInt16],
+        masks: [UInt16] = [],
         meaning: String
     ) {
         self.table = table
@@ -321,14 +349,27 @@ public struct InstrumentSettings: Hashable, Sendable {
     public var expectedInterval: Nanoseconds
 
     public init(
-        id: InstrumentID, tag: Tag, type: InstrumentType, measuredVariable: String = "",
-        span: Span, nominal: Double? = nil, location: String = "",
-        associatedEquipment: String = "", accuracyClass: String = "",
-        criticality: Criticality = .medium, processUnit: String = "",
-        calibrationIntervalDays: Int? = nil, module: String, channel: Int,
-        extraction: Extraction = .linear, trim: Trim = .none, damping: Nanoseconds = .zero,
-        ne43: NE43Limits = .namur, limits: ProcessLimits = ProcessLimits(),
-        rateOfChangeLimit: Double? = nil, expectedInterval: Nanoseconds = .seconds(1)
+        id: InstrumentID,
+        tag: Tag,
+        type: InstrumentType,
+        measuredVariable: String = "",
+        span: Span,
+        nominal: Double? = nil,
+        location: String = "",
+        associatedEquipment: String = "",
+        accuracyClass: String = "",
+        criticality: Criticality = .medium,
+        processUnit: String = "",
+        calibrationIntervalDays: Int? = nil,
+        module: String,
+        channel: Int,
+        extraction: Extraction = .linear,
+        trim: Trim = .none,
+        damping: Nanoseconds = .zero,
+        ne43: NE43Limits = .namur,
+        limits: ProcessLimits = ProcessLimits(),
+        rateOfChangeLimit: Double? = nil,
+        expectedInterval: Nanoseconds = .seconds(1)
     ) {
         self.id = id
         self.tag = tag
@@ -368,8 +409,13 @@ public struct ProcessLimits: Hashable, Sendable, Codable {
     public var offDelay: Nanoseconds?
 
     public init(
-        lowLow: Double? = nil, low: Double? = nil, high: Double? = nil, highHigh: Double? = nil,
-        deadband: Double? = nil, onDelay: Nanoseconds? = nil, offDelay: Nanoseconds? = nil
+        lowLow: Double? = nil,
+        low: Double? = nil,
+        high: Double? = nil,
+        highHigh: Double? = nil,
+        deadband: Double? = nil,
+        onDelay: Nanoseconds? = nil,
+        offDelay: Nanoseconds? = nil
     ) {
         self.lowLow = lowLow
         self.low = low
@@ -441,13 +487,24 @@ public struct ConnectionSettings: Hashable, Sendable {
     public var acceptsCommands: Bool
 
     public init(
-        id: ConnectionID, name: String, brokers: [BrokerAddress], version: MQTTVersion = .v5,
-        clientID: String, username: String? = nil, passwordFile: String? = nil,
-        tls: TLSSettings? = nil, form: PayloadForm = .cmms,
-        topicRoot: String = "cimms/instruments", backlog: Backlog? = nil,
-        publish: PublishWhen = .read, inFlight: Int = 200,
-        ackDeadline: Nanoseconds = .seconds(30), keepAlive: Nanoseconds = .seconds(15),
-        totalRate: Double? = nil, perTagInterval: Nanoseconds? = nil, backlogRate: Double? = nil,
+        id: ConnectionID,
+        name: String,
+        brokers: [BrokerAddress],
+        version: MQTTVersion = .v5,
+        clientID: String,
+        username: String? = nil,
+        passwordFile: String? = nil,
+        tls: TLSSettings? = nil,
+        form: PayloadForm = .cmms,
+        topicRoot: String = "cimms/instruments",
+        backlog: Backlog? = nil,
+        publish: PublishWhen = .read,
+        inFlight: Int = 200,
+        ackDeadline: Nanoseconds = .seconds(30),
+        keepAlive: Nanoseconds = .seconds(15),
+        totalRate: Double? = nil,
+        perTagInterval: Nanoseconds? = nil,
+        backlogRate: Double? = nil,
         acceptsCommands: Bool = false
     ) {
         self.id = id
@@ -512,9 +569,13 @@ public struct JournalSettings: Hashable, Sendable {
     public var dayDays: Int?
 
     public init(
-        path: String = "/var/lib/loopgate/journal.db", commitInterval: Nanoseconds = .seconds(2),
-        quotaBytes: Int64 = 4 << 30, rawDays: Int? = 7, minuteDays: Int? = 90,
-        hourDays: Int? = 730, dayDays: Int? = nil
+        path: String = "/var/lib/loopgate/journal.db",
+        commitInterval: Nanoseconds = .seconds(2),
+        quotaBytes: Int64 = 4 << 30,
+        rawDays: Int? = 7,
+        minuteDays: Int? = 90,
+        hourDays: Int? = 730,
+        dayDays: Int? = nil
     ) {
         self.path = path
         self.commitInterval = commitInterval

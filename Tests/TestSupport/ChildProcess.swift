@@ -19,7 +19,9 @@ public final class ChildProcess: @unchecked Sendable {
 
     /// Starts `path` (looked for on PATH where it has no slash).
     public init(
-        _ path: String, _ arguments: [String] = [], environment: [String: String] = [:],
+        _ path: String,
+        _ arguments: [String] = [],
+        environment: [String: String] = [:],
         directory: String? = nil
     ) throws {
         process.executableURL = URL(fileURLWithPath: try ChildProcess.find(path))
