@@ -36,7 +36,7 @@ public struct Document: Sendable {
 
     /// Reads and parses the file at `path`, or notes in `problems` why not and returns nil.
     public init?(path: String, problems: ProblemList) {
-        switch FileBytes.read(path) {
+        switch FileFault.readFile(path) {
         case .success(let bytes): self.init(file: path, bytes: bytes, problems: problems)
         case .failure(let fault):
             problems.add(at: Place(file: path), key: "", what: fault.what, mend: fault.mend)

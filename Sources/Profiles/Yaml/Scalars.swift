@@ -95,7 +95,7 @@ public enum Scalars {
             return .wrong("\(value.quoted) is too large", mend: "write a finite number")
         }
         guard range.contains(number) else {
-            return .wrong("\(number) is out of range", mend: bounds(range))
+            return .wrong("\(plain(number)) is out of range", mend: bounds(range))
         }
         return .value(number)
     }
@@ -218,9 +218,9 @@ public enum Scalars {
     private static func bounds(_ range: ClosedRange<Double>) -> String {
         let low = range.lowerBound == anyFinite.lowerBound
         let high = range.upperBound == anyFinite.upperBound
-        if low { return "write \(range.upperBound) or less" }
-        if high { return "write \(range.lowerBound) or more" }
-        return "write a number from \(range.lowerBound) to \(range.upperBound)"
+        if low { return "write \(plain(range.upperBound)) or less" }
+        if high { return "write \(plain(range.lowerBound)) or more" }
+        return "write a number from \(plain(range.lowerBound)) to \(plain(range.upperBound))"
     }
 }
 

@@ -1,15 +1,22 @@
 import Foundation
 
-/// Reads whole small files, bounded, with errors that say what to do.
-enum FileBytes {
-    /// Why a file could not be read.
-    struct Fault: Error {
-        var what: String
-        var mend: String
+/// Why a file could not be read, and what to do.
+public struct FileFault: Error, Hashable, Sendable {
+    /// What is wrong.
+    public var what: String
+    /// How to mend it.
+    public var mend: String
+
+    /// A fault in words.
+    public init(what: String, mend: String) {
+        self.what = what
+        self.mend = mend
     }
 
     /// The bytes of the regular file at `path`, at most `DocumentLimits.fileBytes`.
-    static func read(_ path: String) -> Result<[UInt8], Fault> {
+    public static let readFile: @Sendable (String) -> Result<[UInt8], FileFault> = { read($0) }
+
+    private static func read(_ path: String) -> Result<[UInt8], FileFault> {
         // O_NONBLOCK: a pipe put in the file's place must not hold the daemon's start for ever.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return .failure(fault(errno, path)) }
@@ -17,7 +24,7 @@ enum FileBytes {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return .failure(fault(errno, path)) }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            return .failure(Fault(what: "it is no regular file", mend: "name a YAML file"))
+            return .failure(FileFault(what: "it is no regular file", mend: "name a YAML file"))
         }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 * 1024)
@@ -29,25 +36,25 @@ enum FileBytes {
             bytes += chunk[..<count]
         }
         return .failure(
-            Fault(
+            FileFault(
                 what: "the file has more than \(DocumentLimits.fileBytes) bytes",
                 mend: "give it only what it is meant to hold"
             )
         )
     }
 
-    private static func fault(_ code: Int32, _ path: String) -> Fault {
+    private static func fault(_ code: Int32, _ path: String) -> FileFault {
         switch code {
         case ENOENT, ENOTDIR:
-            Fault(what: "there is no such file", mend: "create it or correct the path")
+            FileFault(what: "there is no such file", mend: "create it or correct the path")
         case EACCES, EPERM:
-            Fault(
+            FileFault(
                 what: "no permission to read it",
                 mend: "let the user of the daemon read it: chgrp loopgate, chmod 640"
             )
-        case EISDIR: Fault(what: "it is a folder", mend: "name the file inside")
+        case EISDIR: FileFault(what: "it is a folder", mend: "name the file inside")
         default:
-            Fault(
+            FileFault(
                 what: "it cannot be read: \(String(cString: strerror(code)))",
                 mend: "check the disk and the path"
             )
