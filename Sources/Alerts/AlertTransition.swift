@@ -17,6 +17,7 @@ public enum AlertType: String, Hashable, Sendable, Codable, CaseIterable {
 public enum Severity: String, Hashable, Sendable, Codable, CaseIterable, Comparable {
     case advisory, warning, critical
 
+    /// Less severe first.
     public static func < (a: Severity, b: Severity) -> Bool { a.rank < b.rank }
     private var rank: Int {
         switch self {
@@ -57,6 +58,7 @@ public struct AlertID: Hashable, Sendable, Codable, Comparable, CustomStringConv
         return String(repeating: "0", count: 16 - hex.count) + hex + "-\(number)"
     }
 
+    /// By epoch, then in the order of raising.
     public static func < (a: AlertID, b: AlertID) -> Bool {
         (a.epoch, a.number) < (b.epoch, b.number)
     }
@@ -105,6 +107,7 @@ public enum AlertMark: String, Hashable, Sendable, Codable, CaseIterable, Compar
     /// Active for more than a day.
     case stale
 
+    /// Alphabetical, so that sets of marks have one order.
     public static func < (a: AlertMark, b: AlertMark) -> Bool { a.rawValue < b.rawValue }
 }
 
@@ -263,6 +266,7 @@ extension AlertTransition: Codable {
             acknowledgedBy, shelf, at, by, note
     }
 
+    /// Reads a transition; keys that older releases did not write take their plain value.
     public init(from decoder: any Decoder) throws {
         let box = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
@@ -291,6 +295,7 @@ extension AlertTransition: Codable {
         )
     }
 
+    /// Writes the keys that say something.
     public func encode(to encoder: any Encoder) throws {
         var box = encoder.container(keyedBy: CodingKeys.self)
         try box.encode(alert, forKey: .alert)
