@@ -164,6 +164,11 @@ public actor JournalStore: ReadingStore {
         runs[index].offset = offset
     }
 
+    /// As `correct`, in order with the commits and fetches handed over before and after it.
+    nonisolated public func correctLater(epoch: UInt64, offset: Nanoseconds) {
+        thread.submit { self.assumeIsolated { try? $0.correct(epoch: epoch, offset: offset) } }
+    }
+
     /// Checkpoints and closes; the journal answers nothing after that.
     public func close() {
         guard let files else { return }
