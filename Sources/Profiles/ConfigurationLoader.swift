@@ -74,9 +74,20 @@ public struct ConfigurationLoader: Sendable {
         self.findModules = findModules
     }
 
-    /// The same loader over other files and variables.
-    func replacing(environment: [String: String], read: @escaping Read) -> ConfigurationLoader {
-        ConfigurationLoader(environment: environment, read: read, findModules: findModules)
+    /// The same loader with `files` and overriding variables as they were kept.
+    func replaying(
+        _ files: [LoadedConfiguration.File],
+        environment kept: [String: String]
+    ) -> ConfigurationLoader {
+        let texts = Dictionary(files.map { ($0.path, $0.text) }, uniquingKeysWith: { $1 })
+        let present = environment.filter { !$0.key.hasPrefix(EnvironmentOverrides.prefix) }
+        return ConfigurationLoader(
+            environment: present.merging(kept) { $1 },
+            read: { [read] path in
+                texts[path].map { .success(Array($0.utf8)) } ?? read(path)
+            },
+            findModules: findModules
+        )
     }
 
     /// Reads and checks the configuration at `path`.
