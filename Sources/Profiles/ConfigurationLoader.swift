@@ -22,6 +22,11 @@ public struct LoadedConfiguration: Sendable {
     public var files: [File]
     /// The overriding variables in force.
     public var environment: [String: String]
+
+    /// What `loopgate check` prints: warnings, and the load of each bus.
+    public var report: String {
+        Profiles.report(of: [], warnings: warnings, uncounted: 0, loads: loads)
+    }
 }
 
 /// Why a configuration is refused: everything at once.
@@ -40,6 +45,24 @@ public struct RefusedConfiguration: Error, Sendable, CustomStringConvertible {
         let lines = problems.map(\.description).joined(separator: "\n")
         return uncounted > 0 ? "\(lines)\n… and \(uncounted) more" : lines
     }
+
+    /// What `loopgate check` prints: problems, warnings, and the load of each bus.
+    public var report: String {
+        Profiles.report(of: problems, warnings: warnings, uncounted: uncounted, loads: loads)
+    }
+}
+
+private func report(
+    of problems: [Problem],
+    warnings: [Problem],
+    uncounted: Int,
+    loads: [BusLoad]
+) -> String {
+    var lines = problems.map(\.description)
+    lines += warnings.map { "warning: \($0)" }
+    if uncounted > 0 { lines.append("… and \(uncounted) more") }
+    lines += loads.map(\.summary)
+    return lines.joined(separator: "\n")
 }
 
 /// Reads `loopgate.yaml` and the files it names, checks all of it, and tells every error at once.
@@ -179,7 +202,10 @@ public struct ConfigurationLoader: Sendable {
         let folder = ConfigurationLoader.folder(of: path)
         let folders =
             top.read(Keys.profiles)
-            ?? [ConfigurationLoader.packagedProfiles, "firmware-profiles"]
+            ?? [
+                ConfigurationLoader.packagedProfiles, "firmware-profiles",
+                FileManager.default.currentDirectoryPath + "/firmware-profiles",
+            ]
         let context = DecodingContext(
             problems: problems,
             folder: folder,
