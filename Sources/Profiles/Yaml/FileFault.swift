@@ -14,9 +14,11 @@ public struct FileFault: Error, Hashable, Sendable {
     }
 
     /// The bytes of the regular file at `path`, at most `DocumentLimits.fileBytes`.
-    public static let readFile: @Sendable (String) -> Result<[UInt8], FileFault> = { read($0) }
+    public static let readFile: @Sendable (String) -> Result<[UInt8], FileFault> = {
+        read($0, most: DocumentLimits.fileBytes)
+    }
 
-    private static func read(_ path: String) -> Result<[UInt8], FileFault> {
+    static func read(_ path: String, most: Int) -> Result<[UInt8], FileFault> {
         // O_NONBLOCK: a pipe put in the file's place must not hold the daemon's start for ever.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return .failure(fault(errno, path)) }
@@ -28,7 +30,7 @@ public struct FileFault: Error, Hashable, Sendable {
         }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 * 1024)
-        while bytes.count <= DocumentLimits.fileBytes {
+        while bytes.count <= most {
             let count = Glibc.read(descriptor, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { return .failure(fault(errno, path)) }
@@ -37,7 +39,7 @@ public struct FileFault: Error, Hashable, Sendable {
         }
         return .failure(
             FileFault(
-                what: "the file has more than \(DocumentLimits.fileBytes) bytes",
+                what: "the file has more than \(most) bytes",
                 mend: "give it only what it is meant to hold"
             )
         )
