@@ -123,6 +123,6 @@ let package = Package(
         tests("LocalPageTests", core + ["LocalPage", "TestSupport"]),
         tests("PlantTests", core + ["Plant", "TestSupport"]),
         tests("HouseTests", ["TestSupport"]),
-        tests("DaemonTests", core + ["TestSupport", "loopgate"]),
+        tests("DaemonTests", core + ["Runtime", "Journal", "Plant", "TestSupport", "loopgate"]),
     ]
 )
