@@ -121,7 +121,7 @@ let package = Package(
         tests("RelayTests", core + ["Relay", "TestSupport"]),
         tests("ProfilesTests", core + ["Profiles", "TestSupport"]),
         tests("LocalPageTests", core + ["LocalPage", "TestSupport"]),
-        tests("PlantTests", core + ["Plant", "TestSupport"]),
+        tests("PlantTests", core + ["Plant", "Profiles", "TestSupport"]),
         tests("HouseTests", ["TestSupport"]),
         tests("DaemonTests", core + ["Runtime", "Journal", "Plant", "TestSupport", "loopgate"]),
     ]
