@@ -60,6 +60,7 @@ extension Gateway {
                 effects.append(.log(Notice(.info, "the journal stores again")))
             }
             for gap in outcome.lost {
+                record(.gap(gap), at: clock)
                 effects.append(
                     .log(
                         Notice(

@@ -55,6 +55,9 @@ public struct Gateway: Sendable {
                 at: now
             )
         }
+        for index in outboxes.indices {
+            outboxes[index].clock(isTrusted: stamp.clock.isTrusted)
+        }
         buses = []
         wiring = []
         for bus in settings.buses {
@@ -135,7 +138,8 @@ public struct Gateway: Sendable {
         guard let index = buses.firstIndex(where: { $0.settings.id == bus }),
             let update = buses[index].handle(reply, at: now)
         else { return }
-        clock = update.stamp
+        // Only the clock's own event changes what it is worth.
+        if update.stamp.clock == clock.clock { clock = update.stamp }
         if let event = update.event {
             effects.append(.log(notice(event, bus: index, unit: update.unit)))
         }
@@ -218,5 +222,6 @@ public struct Gateway: Sendable {
             )
         }
         clock = stamp
+        for index in outboxes.indices { outboxes[index].clock(isTrusted: stamp.clock.isTrusted) }
     }
 }
