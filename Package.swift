@@ -68,6 +68,7 @@ let package = Package(
             core + ["Runtime", log, .product(name: "Hummingbird", package: "hummingbird")],
             resources: [.embedInCode("Page")]),
         edge("Plant", core + ["Runtime"]),
+        edge("Evaluation", ["Signal", "Detection"]),
         .executableTarget(
             name: "loopgate",
             dependencies: core + [
@@ -93,6 +94,7 @@ let package = Package(
         tests("ProfilesTests", core + ["Profiles", "TestSupport"]),
         tests("LocalPageTests", core + ["LocalPage", "TestSupport"]),
         tests("PlantTests", core + ["Plant", "TestSupport"]),
+        tests("EvaluationTests", ["Signal", "Detection", "Evaluation", "TestSupport"]),
         tests("HouseTests", ["TestSupport"]),
         tests("DaemonTests", core + ["TestSupport", "loopgate"]),
     ]
