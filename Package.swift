@@ -93,6 +93,7 @@ let package = Package(
             resources: [.embedInCode("Page")]
         ),
         edge("Plant", core + ["Runtime"]),
+        edge("Evaluation", ["Signal", "Detection"]),
         .executableTarget(
             name: "loopgate",
             dependencies: core + [
@@ -122,7 +123,8 @@ let package = Package(
         tests("ProfilesTests", core + ["Profiles", "TestSupport"]),
         tests("LocalPageTests", core + ["LocalPage", "TestSupport"]),
         tests("PlantTests", core + ["Plant", "TestSupport"]),
+        tests("EvaluationTests", ["Signal", "Detection", "Evaluation", "TestSupport"]),
         tests("HouseTests", ["TestSupport"]),
-        tests("DaemonTests", core + ["TestSupport", "loopgate"]),
+        tests("DaemonTests", core + ["Runtime", "Journal", "Plant", "TestSupport", "loopgate"]),
     ]
 )

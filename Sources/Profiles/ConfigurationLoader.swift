@@ -22,6 +22,11 @@ public struct LoadedConfiguration: Sendable {
     public var files: [File]
     /// The overriding variables in force.
     public var environment: [String: String]
+
+    /// What `loopgate check` prints: warnings, and the load of each bus.
+    public var report: String {
+        Profiles.report(of: [], warnings: warnings, uncounted: 0, loads: loads)
+    }
 }
 
 /// Why a configuration is refused: everything at once.
@@ -40,6 +45,24 @@ public struct RefusedConfiguration: Error, Sendable, CustomStringConvertible {
         let lines = problems.map(\.description).joined(separator: "\n")
         return uncounted > 0 ? "\(lines)\n… and \(uncounted) more" : lines
     }
+
+    /// What `loopgate check` prints: problems, warnings, and the load of each bus.
+    public var report: String {
+        Profiles.report(of: problems, warnings: warnings, uncounted: uncounted, loads: loads)
+    }
+}
+
+private func report(
+    of problems: [Problem],
+    warnings: [Problem],
+    uncounted: Int,
+    loads: [BusLoad]
+) -> String {
+    var lines = problems.map(\.description)
+    lines += warnings.map { "warning: \($0)" }
+    if uncounted > 0 { lines.append("… and \(uncounted) more") }
+    lines += loads.map(\.summary)
+    return lines.joined(separator: "\n")
 }
 
 /// Reads `loopgate.yaml` and the files it names, checks all of it, and tells every error at once.
@@ -49,7 +72,7 @@ public struct ConfigurationLoader: Sendable {
     /// How module profiles are found: the folders to search, the reader for their files, and where
     /// faults of the profiles themselves go.
     public typealias FindModules =
-        @Sendable (_ folders: [String], _ read: Read, _ problems: ProblemList)
+        @Sendable (_ folders: [String], _ read: @escaping Read, _ problems: ProblemList)
         -> any ModuleCatalogue
 
     /// Where packages put the profiles.
@@ -74,9 +97,20 @@ public struct ConfigurationLoader: Sendable {
         self.findModules = findModules
     }
 
-    /// The same loader over other files and variables.
-    func replacing(environment: [String: String], read: @escaping Read) -> ConfigurationLoader {
-        ConfigurationLoader(environment: environment, read: read, findModules: findModules)
+    /// The same loader with `files` and overriding variables as they were kept.
+    func replaying(
+        _ files: [LoadedConfiguration.File],
+        environment kept: [String: String]
+    ) -> ConfigurationLoader {
+        let texts = Dictionary(files.map { ($0.path, $0.text) }, uniquingKeysWith: { $1 })
+        let present = environment.filter { !$0.key.hasPrefix(EnvironmentOverrides.prefix) }
+        return ConfigurationLoader(
+            environment: present.merging(kept) { $1 },
+            read: { [read] path in
+                texts[path].map { .success(Array($0.utf8)) } ?? read(path)
+            },
+            findModules: findModules
+        )
     }
 
     /// Reads and checks the configuration at `path`.
@@ -168,7 +202,10 @@ public struct ConfigurationLoader: Sendable {
         let folder = ConfigurationLoader.folder(of: path)
         let folders =
             top.read(Keys.profiles)
-            ?? [ConfigurationLoader.packagedProfiles, "firmware-profiles"]
+            ?? [
+                ConfigurationLoader.packagedProfiles, "firmware-profiles",
+                FileManager.default.currentDirectoryPath + "/firmware-profiles",
+            ]
         let context = DecodingContext(
             problems: problems,
             folder: folder,
@@ -195,6 +232,7 @@ public struct ConfigurationLoader: Sendable {
 
         let instruments = self.instruments(file, full, modules, top, recorder)
         checkLoads(buses, modules, instruments, &loads)
+        full.checkAreas(top, relay, instruments)
         guard let gateway, problems.isEmpty else { return nil }
         return GatewaySettings(
             gateway: gateway,
@@ -266,11 +304,13 @@ public struct ConfigurationLoader: Sendable {
         }
     }
 
+    /// `path` from the root of the file system: relative ones start at the working folder.
+    static func absolute(_ path: String) -> String {
+        path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+    }
+
     private static func folder(of path: String) -> String {
-        let absolute =
-            path.hasPrefix("/")
-            ? path : FileManager.default.currentDirectoryPath + "/" + path
-        let folder = (absolute as NSString).deletingLastPathComponent
+        let folder = (absolute(path) as NSString).deletingLastPathComponent
         return folder.isEmpty ? "/" : folder
     }
 }

@@ -73,12 +73,14 @@ public struct EnvironmentOverrides {
             )
             return
         }
-        let near = nearest(to: name, among: targets.keys.sorted())
+        // Without the prefix that all share, or everything would be near.
+        let bare = { (name: String) in String(name.dropFirst(EnvironmentOverrides.prefix.count)) }
+        let near = nearest(to: bare(name), among: targets.keys.map(bare).sorted())
         problems.warn(
             at: place,
             key: "environment",
             what: "no value of the configuration goes by this name",
-            mend: near.map { "write '\($0)'" } ?? "unset it"
+            mend: near.map { "write '\(EnvironmentOverrides.prefix)\($0)'" } ?? "unset it"
         )
     }
 

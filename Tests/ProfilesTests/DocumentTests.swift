@@ -152,6 +152,7 @@ func parse(_ text: String) -> (document: Document?, problems: ProblemList) {
             a: &x {k: 1}
             b: *x
             c: "4 * 5"
+            e: "[fd00::1]:1883"
             d: what? nothing
             """
         )

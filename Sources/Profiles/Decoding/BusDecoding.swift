@@ -240,7 +240,7 @@ extension DecodingContext {
         _ reader: MapReader
     ) {
         let mend: String
-        if let near = nearest(to: name, among: known) {
+        if let near = nearest(to: name, among: known.sorted()) {
             mend = "write '\(near)' if that is meant"
         } else if known.isEmpty {
             mend = "there is no \(kind) at all: add one"

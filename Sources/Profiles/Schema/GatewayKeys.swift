@@ -17,7 +17,7 @@ enum GatewayKeys {
             .list(of: .path, most: 8),
             "Folders with module profiles, searched in order; each holds `modules/`. Without it: "
                 + "`/usr/share/loopgate/firmware-profiles`, then `firmware-profiles` beside this "
-                + "file."
+                + "file, then in the working folder."
         )
         static let instruments = KeyWithFallback(
             "instruments",
@@ -165,7 +165,7 @@ enum GatewayKeys {
         static let profile = Key.required(
             "profile",
             .text(),
-            "The name of its profile: `loopgate profiles` lists them."
+            "The name of its profile: a file of `firmware-profiles/modules` without `.yaml`."
         )
         static let range = Key.optional(
             "range",
@@ -216,7 +216,7 @@ enum GatewayKeys {
         )
     }
 
-    enum Journal {
+    enum Store {
         static let path = KeyWithFallback(
             "path",
             .path,

@@ -247,6 +247,7 @@ enum AliasKeys {
         var suspect: Int?
         var line = 1
         var isComment = false
+        var lineHasAlias = false
         var previous: UInt8 = 10
         var isLineBlankSoFar = true
         var index = 0
@@ -259,6 +260,7 @@ enum AliasKeys {
             if byte == 10 || byte == 13 {
                 if byte == 10 { line += 1 }
                 isComment = false
+                lineHasAlias = false
                 isLineBlankSoFar = true
                 continue
             }
@@ -270,10 +272,14 @@ enum AliasKeys {
                 while end < bytes.count, isAliasByte(bytes[end]) { end += 1 }
                 if end > index + 1, !isWordByte(previous) {
                     hasAlias = true
+                    lineHasAlias = true
                     if suspect == nil, isKeyMark(bytes, after: end) { suspect = line }
                 }
             case UInt8(ascii: "]"), UInt8(ascii: "}"):
-                if suspect == nil, isKeyMark(bytes, after: index + 1) { suspect = line }
+                // A list or map can be a key only where it begins on the same line.
+                if lineHasAlias, suspect == nil, isKeyMark(bytes, after: index + 1) {
+                    suspect = line
+                }
             case UInt8(ascii: "?"):
                 if suspect == nil, !isWordByte(previous) { suspect = line }
             default: break

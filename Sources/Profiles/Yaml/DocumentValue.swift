@@ -30,6 +30,11 @@ public struct DocumentValue: Sendable {
         self.content = content
     }
 
+    /// A text from nowhere, read as if it stood in quotes.
+    init(text: String) {
+        self.init(place: Place(file: ""), content: .scalar(text, isPlain: false))
+    }
+
     /// Whether it is written but empty: nothing, `~` or `null` without quotes.
     public var isNull: Bool {
         guard case .scalar(let text, isPlain: true) = content else { return false }
@@ -59,7 +64,10 @@ public struct DocumentValue: Sendable {
 }
 
 /// `text` in single quotes for a message: shortened, control characters replaced.
-func quote(_ text: String) -> String {
+func quote(_ text: String) -> String { "'\(printable(text))'" }
+
+/// `text` for a message: shortened, control characters replaced.
+func printable(_ text: String) -> String {
     var clean = ""
     for scalar in text.unicodeScalars {
         if clean.utf8.count >= DocumentLimits.quotedBytes {
@@ -69,5 +77,5 @@ func quote(_ text: String) -> String {
         let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
         clean.unicodeScalars.append(isControl ? "\u{FFFD}" : scalar)
     }
-    return "'\(clean)'"
+    return clean
 }

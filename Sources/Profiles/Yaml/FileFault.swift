@@ -6,17 +6,22 @@ public struct FileFault: Error, Hashable, Sendable {
     public var what: String
     /// How to mend it.
     public var mend: String
+    /// Whether there is simply no such file.
+    public var isMissing: Bool
 
     /// A fault in words.
-    public init(what: String, mend: String) {
+    public init(what: String, mend: String, isMissing: Bool = false) {
         self.what = what
         self.mend = mend
+        self.isMissing = isMissing
     }
 
     /// The bytes of the regular file at `path`, at most `DocumentLimits.fileBytes`.
-    public static let readFile: @Sendable (String) -> Result<[UInt8], FileFault> = { read($0) }
+    public static let readFile: @Sendable (String) -> Result<[UInt8], FileFault> = {
+        read($0, most: DocumentLimits.fileBytes)
+    }
 
-    private static func read(_ path: String) -> Result<[UInt8], FileFault> {
+    static func read(_ path: String, most: Int) -> Result<[UInt8], FileFault> {
         // O_NONBLOCK: a pipe put in the file's place must not hold the daemon's start for ever.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return .failure(fault(errno, path)) }
@@ -28,7 +33,7 @@ public struct FileFault: Error, Hashable, Sendable {
         }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 * 1024)
-        while bytes.count <= DocumentLimits.fileBytes {
+        while bytes.count <= most {
             let count = Glibc.read(descriptor, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { return .failure(fault(errno, path)) }
@@ -37,7 +42,7 @@ public struct FileFault: Error, Hashable, Sendable {
         }
         return .failure(
             FileFault(
-                what: "the file has more than \(DocumentLimits.fileBytes) bytes",
+                what: "the file has more than \(most) bytes",
                 mend: "give it only what it is meant to hold"
             )
         )
@@ -46,7 +51,11 @@ public struct FileFault: Error, Hashable, Sendable {
     private static func fault(_ code: Int32, _ path: String) -> FileFault {
         switch code {
         case ENOENT, ENOTDIR:
-            FileFault(what: "there is no such file", mend: "create it or correct the path")
+            FileFault(
+                what: "there is no such file",
+                mend: "create it or correct the path",
+                isMissing: true
+            )
         case EACCES, EPERM:
             FileFault(
                 what: "no permission to read it",

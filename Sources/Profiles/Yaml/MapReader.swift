@@ -90,7 +90,7 @@ public final class MapReader {
     ) {
         let known = asked.union(others)
         for entry in entries where !known.contains(entry.key) {
-            let path = path(of: String(quote(entry.key).dropFirst().dropLast()))
+            let path = path(of: printable(entry.key))
             if let answer = refused[entry.key] {
                 problems.add(
                     at: entry.keyPlace,
@@ -261,7 +261,7 @@ public final class MapReader {
             return []
         }
         return values.enumerated().compactMap { index, value in
-            let name = (value["name"] ?? value["tag"])?.text.map { String($0.prefix(64)) }
+            let name = (value["name"] ?? value["tag"])?.text.map(printable)
             return MapReader(
                 value,
                 keyPath: "\(path(of: key))[\(name ?? String(index + 1))]",
