@@ -121,7 +121,7 @@ let package = Package(
         tests("UplinkTests", core + ["Uplink", "TestSupport"]),
         tests("RelayTests", core + ["Relay", "TestSupport"]),
         tests("ProfilesTests", core + ["Profiles", "TestSupport"]),
-        tests("LocalPageTests", core + ["LocalPage", "TestSupport"]),
+        tests("LocalPageTests", core + ["LocalPage", "Runtime", log, "TestSupport"]),
         tests("PlantTests", core + ["Plant", "Profiles", "Runtime", "TestSupport"]),
         tests("EvaluationTests", ["Signal", "Detection", "Evaluation", "TestSupport"]),
         tests("HouseTests", ["TestSupport"]),

@@ -5,7 +5,8 @@ import Evaluation
 struct EvaluateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Run the shipped detectors over labelled data sets and score them.")
+        abstract: "Run the shipped detectors over labelled data sets and score them."
+    )
 
     @Option(help: "Folder of the data sets.")
     var data = "../shared/data"

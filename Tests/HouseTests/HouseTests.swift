@@ -104,3 +104,41 @@ import Testing
         #expect(House.forced(in: [forced]).count == 1)
     }
 }
+
+@Suite struct UnitFileTests {
+    @Test("systemd has nothing to say against the unit, and finds its sandbox tight")
+    func unit() throws {
+        let folder = try TemporaryFolder()
+        let text = try String(
+            contentsOfFile: projectFolder + "/systemd/loopgate.service",
+            encoding: .utf8
+        )
+        // Verification wants the program to exist.
+        let unit = try folder.write(
+            text.replacing("/usr/bin/loopgate", with: "/bin/true"),
+            to: "loopgate.service"
+        )
+        let verify = try ChildProcess("systemd-analyze", ["verify", unit])
+        #expect(try verify.wait() == 0)
+        try eventually("its output is read") { !verify.isRunning }
+        #expect(verify.output == [])
+        let security = try ChildProcess(
+            "systemd-analyze",
+            ["security", "--offline=true", "--threshold=15", unit]
+        )
+        #expect(try security.wait() == 0)
+    }
+
+    @Test("a misspelt key is noticed")
+    func planted() throws {
+        let folder = try TemporaryFolder()
+        let unit = try folder.write(
+            "[Service]\nExecStart=/bin/true\nNoNewPrivilege=yes\n",
+            to: "loopgate.service"
+        )
+        let verify = try ChildProcess("systemd-analyze", ["verify", unit])
+        _ = try verify.wait()
+        try eventually("its output is read") { !verify.output.isEmpty }
+        #expect(verify.output.contains { $0.contains("NoNewPrivilege") })
+    }
+}
