@@ -86,11 +86,13 @@ public struct ConfigurationLoader: Sendable {
     ///
     /// - environment: overrides (`LOOPGATE_…`) and `CREDENTIALS_DIRECTORY`.
     /// - read: reads files; the disk unless told otherwise.
-    /// - findModules: finds the module profiles.
+    /// - findModules: finds the module profiles; files of the folders unless told otherwise.
     public init(
         environment: [String: String] = ProcessInfo.processInfo.environment,
         read: @escaping Read = FileFault.readFile,
-        findModules: @escaping FindModules
+        findModules: @escaping FindModules = { folders, read, problems in
+            ProfileFolders(folders: folders, read: read, problems: problems)
+        }
     ) {
         self.environment = environment
         self.read = read

@@ -10,18 +10,22 @@ public struct ModuleOptions: Hashable, Sendable {
     public var base: Int?
     /// How many channels it has.
     public var channels: Int?
+    /// Whether its bus is a serial port; over TCP it may sit behind a serial gateway.
+    public var isOnSerialPort: Bool?
 
     /// Options as given.
     public init(
         range: String? = nil,
         firmware: String? = nil,
         base: Int? = nil,
-        channels: Int? = nil
+        channels: Int? = nil,
+        isOnSerialPort: Bool? = nil
     ) {
         self.range = range
         self.firmware = firmware
         self.base = base
         self.channels = channels
+        self.isOnSerialPort = isOnSerialPort
     }
 }
 
@@ -55,7 +59,7 @@ public struct ResolvedModule: Hashable, Sendable {
 
 /// Why a profile gives no map for a module.
 public struct ModuleFault: Error, Hashable, Sendable {
-    /// The key at fault: `profile`, `range`, `firmware`, `base` or `channels`.
+    /// The key at fault: `profile`, `bus`, `range`, `firmware`, `base` or `channels`.
     public var key: String
     /// What is wrong.
     public var what: String

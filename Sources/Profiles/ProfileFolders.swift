@@ -40,6 +40,32 @@ public final class ProfileFolders: ModuleCatalogue {
         self.decode = decode
     }
 
+    /// The profiles of `folders` as `firmware-profiles/` describes modules.
+    public convenience init(
+        folders: [String],
+        read: @escaping ConfigurationLoader.Read,
+        problems: ProblemList
+    ) {
+        self.init(folders: folders, read: read, problems: problems) { document, id, problems in
+            guard let profile = ModuleProfile(document, id: id, problems: problems) else {
+                return nil
+            }
+            return { options in
+                if profile.bus == .tcp, options.isOnSerialPort == true {
+                    return .failure(
+                        ModuleFault(
+                            key: "bus",
+                            what: "\(profile.vendor) \(profile.model) speaks Modbus TCP, and its "
+                                + "bus is a serial port",
+                            mend: "put it on a bus with 'link: tcp', or correct 'profile'"
+                        )
+                    )
+                }
+                return profile.resolve(options)
+            }
+        }
+    }
+
     /// The names of all profile files.
     public var names: [String] {
         var names: Set<String> = []

@@ -72,15 +72,23 @@ import Testing
         try folder.write("channels: 8", to: "firmware-profiles/modules/ai8.yaml")
         let path = try folder.write(Configured.gateway, to: "loopgate.yaml")
         try folder.write(Configured.instruments, to: "instruments.yaml")
-        let loader = ConfigurationLoader(environment: [:]) { folders, read, problems in
-            ProfileFolders(folders: folders, read: read, problems: problems) { document, id, list in
-                guard document.map(list)?.integer("channels", in: 1...8) != nil else { return nil }
-                return { options in
-                    TwoModules().module(id, options)
-                        ?? .failure(ModuleFault(key: "profile", what: "none", mend: "none"))
+        let loader = ConfigurationLoader(
+            environment: [:],
+            findModules: { folders, read, problems in
+                ProfileFolders(folders: folders, read: read, problems: problems) {
+                    document,
+                    id,
+                    list in
+                    guard document.map(list)?.integer("channels", in: 1...8) != nil else {
+                        return nil
+                    }
+                    return { options in
+                        TwoModules().module(id, options)
+                            ?? .failure(ModuleFault(key: "profile", what: "none", mend: "none"))
+                    }
                 }
             }
-        }
+        )
         let lastGood = LastGoodConfiguration(folder: folder.path)
         guard case .present(let good, unkept: nil) = loader.start(path, lastGood: lastGood) else {
             Issue.record("the good configuration did not load")

@@ -170,7 +170,7 @@ extension DecodingContext {
         let busName = reader.read(Keys.bus)
         let unit = reader.read(Keys.unit)
         let profile = reader.read(Keys.profile)
-        let options = ModuleOptions(
+        var options = ModuleOptions(
             range: reader.read(Keys.range),
             firmware: reader.read(Keys.firmware),
             base: reader.read(Keys.base),
@@ -198,6 +198,7 @@ extension DecodingContext {
                 mend: "write the module's unit address, 1 to 247"
             )
         }
+        if let bus { options.isOnSerialPort = if case .rtu = bus.link { true } else { false } }
         var map: ModuleMap?
         if let profile {
             switch catalogue.module(profile, options) {
