@@ -277,19 +277,24 @@ public struct RegisterCheck: Hashable, Sendable {
     public var masks: [UInt16]
     /// What it is, for people: `module name 0x4117`.
     public var meaning: String
+    /// The channel, from 1, that this matters to; nil: the whole module. A channel that no
+    /// instrument uses may be set as it likes.
+    public var channel: Int?
 
     public init(
         table: RegisterTable,
         address: UInt16,
         expected: [UInt16],
         masks: [UInt16] = [],
-        meaning: String
+        meaning: String,
+        channel: Int? = nil
     ) {
         self.table = table
         self.address = address
         self.expected = expected
         self.masks = masks
         self.meaning = meaning
+        self.channel = channel
     }
 
     /// Whether `words`, read from `address` on, are what is expected.
