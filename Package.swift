@@ -93,6 +93,7 @@ let package = Package(
             resources: [.embedInCode("Page")]
         ),
         edge("Plant", core + ["Runtime"]),
+        edge("Evaluation", ["Signal", "Detection"]),
         .executableTarget(
             name: "loopgate",
             dependencies: core + [
@@ -121,7 +122,8 @@ let package = Package(
         tests("RelayTests", core + ["Relay", "TestSupport"]),
         tests("ProfilesTests", core + ["Profiles", "TestSupport"]),
         tests("LocalPageTests", core + ["LocalPage", "TestSupport"]),
-        tests("PlantTests", core + ["Plant", "Profiles", "TestSupport"]),
+        tests("PlantTests", core + ["Plant", "TestSupport"]),
+        tests("EvaluationTests", ["Signal", "Detection", "Evaluation", "TestSupport"]),
         tests("HouseTests", ["TestSupport"]),
         tests("DaemonTests", core + ["Runtime", "Journal", "Plant", "TestSupport", "loopgate"]),
     ]

@@ -72,7 +72,7 @@ public struct ConfigurationLoader: Sendable {
     /// How module profiles are found: the folders to search, the reader for their files, and where
     /// faults of the profiles themselves go.
     public typealias FindModules =
-        @Sendable (_ folders: [String], _ read: Read, _ problems: ProblemList)
+        @Sendable (_ folders: [String], _ read: @escaping Read, _ problems: ProblemList)
         -> any ModuleCatalogue
 
     /// Where packages put the profiles.
@@ -232,6 +232,7 @@ public struct ConfigurationLoader: Sendable {
 
         let instruments = self.instruments(file, full, modules, top, recorder)
         checkLoads(buses, modules, instruments, &loads)
+        full.checkAreas(top, relay, instruments)
         guard let gateway, problems.isEmpty else { return nil }
         return GatewaySettings(
             gateway: gateway,
@@ -303,11 +304,13 @@ public struct ConfigurationLoader: Sendable {
         }
     }
 
+    /// `path` from the root of the file system: relative ones start at the working folder.
+    static func absolute(_ path: String) -> String {
+        path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+    }
+
     private static func folder(of path: String) -> String {
-        let absolute =
-            path.hasPrefix("/")
-            ? path : FileManager.default.currentDirectoryPath + "/" + path
-        let folder = (absolute as NSString).deletingLastPathComponent
+        let folder = (absolute(path) as NSString).deletingLastPathComponent
         return folder.isEmpty ? "/" : folder
     }
 }

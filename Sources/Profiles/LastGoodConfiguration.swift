@@ -23,10 +23,17 @@ public struct LastGoodConfiguration: Sendable {
     /// Keeps `loaded`; true where the file was written, false where it already held the same.
     @discardableResult
     public func save(_ loaded: LoadedConfiguration) throws(FileFault) -> Bool {
+        // The next start may come from another working folder.
+        let files = loaded.files.map { file in
+            LoadedConfiguration.File(
+                path: ConfigurationLoader.absolute(file.path),
+                text: file.text
+            )
+        }
         let copy = Copy(
             format: LastGoodConfiguration.format,
-            path: loaded.files.first?.path ?? "",
-            files: loaded.files,
+            path: files.first?.path ?? "",
+            files: files,
             environment: loaded.environment
         )
         let encoder = JSONEncoder()

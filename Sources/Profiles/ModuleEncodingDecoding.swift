@@ -127,7 +127,12 @@ extension ModuleProfileReader {
             }
             return nil
         }
-        let raw = section.double("raw", in: -2_147_483_648...4_294_967_295)
+        // A code is written as the manual prints it, often in hexadecimal; of a float it may be broken.
+        let isHex = section.value("raw")?.text?.lowercased().hasPrefix("0x") ?? false
+        let raw =
+            isHex
+            ? section.integer("raw", in: 0...0xFFFF_FFFF).map(Double.init)
+            : section.double("raw", in: -2_147_483_648...4_294_967_295)
         let milliamps = section.double("mA", in: -50...50)
         section.finish()
         guard let raw, let milliamps else { return nil }

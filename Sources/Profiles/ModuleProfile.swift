@@ -107,6 +107,14 @@ public struct ModuleProfile: Hashable, Sendable {
         /// How the version is written.
         public var form: Form
 
+        /// A register of the four.
+        public init(table: RegisterTable, address: UInt16, count: Int, form: Form) {
+            self.table = table
+            self.address = address
+            self.count = count
+            self.form = form
+        }
+
         /// The version that `words`, read from `address` on, tell; nil where they tell none.
         public func version(of words: [UInt16]) -> String? {
             guard let first = words.first else { return nil }

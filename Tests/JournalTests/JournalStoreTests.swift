@@ -412,3 +412,32 @@ import Testing
         await store.close()
     }
 }
+
+extension JournalStoreTests {
+    @Test("a reader beside the writer sees every reading, and verifies what is whole")
+    func reader() async throws {
+        let (store, _) = try await open()
+        _ = try await store.register((1...8).compactMap { Tag("PT-\($0)") })
+        await fill(store, commits: 20)
+        let reader = try JournalReader(folder.file("journal.db"))
+        var sequences: [UInt64] = []
+        try reader.forEachReading { row in
+            sequences.append(row.sequence)
+            #expect(row.tag == "PT-\(row.sequence % 8 + 1)")
+            return true
+        }
+        #expect(sequences == Array(1...320))
+        let found = try reader.verify()
+        #expect(found.faults == [])
+        #expect(found.readings == 320)
+        let numbers = try reader.statistics()
+        #expect(numbers.readings == 320)
+        #expect(numbers.runs.map(\.epoch) == [1])
+        // Damage behind the reader's back is found.
+        let writer = try Database(path: folder.file("journal.db"))
+        try writer.run("UPDATE blocks SET body = zeroblob(40) WHERE id = 7")
+        let damaged = try JournalReader(folder.file("journal.db")).verify()
+        #expect(damaged.faults.contains { $0.hasPrefix("row 7:") })
+        await store.close()
+    }
+}

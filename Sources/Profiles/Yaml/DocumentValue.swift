@@ -30,6 +30,11 @@ public struct DocumentValue: Sendable {
         self.content = content
     }
 
+    /// A text from nowhere, read as if it stood in quotes.
+    init(text: String) {
+        self.init(place: Place(file: ""), content: .scalar(text, isPlain: false))
+    }
+
     /// Whether it is written but empty: nothing, `~` or `null` without quotes.
     public var isNull: Bool {
         guard case .scalar(let text, isPlain: true) = content else { return false }

@@ -6,11 +6,14 @@ public struct FileFault: Error, Hashable, Sendable {
     public var what: String
     /// How to mend it.
     public var mend: String
+    /// Whether there is simply no such file.
+    public var isMissing: Bool
 
     /// A fault in words.
-    public init(what: String, mend: String) {
+    public init(what: String, mend: String, isMissing: Bool = false) {
         self.what = what
         self.mend = mend
+        self.isMissing = isMissing
     }
 
     /// The bytes of the regular file at `path`, at most `DocumentLimits.fileBytes`.
@@ -48,7 +51,11 @@ public struct FileFault: Error, Hashable, Sendable {
     private static func fault(_ code: Int32, _ path: String) -> FileFault {
         switch code {
         case ENOENT, ENOTDIR:
-            FileFault(what: "there is no such file", mend: "create it or correct the path")
+            FileFault(
+                what: "there is no such file",
+                mend: "create it or correct the path",
+                isMissing: true
+            )
         case EACCES, EPERM:
             FileFault(
                 what: "no permission to read it",
