@@ -79,8 +79,17 @@ final class RTUWire: Wire {
         units[unit, default: UnitState()].ledger.expire(now: monotonicNow())
         if let ledger = units[unit]?.ledger, ledger.owes(shape) {
             guard !ledger.isFull else { throw .silent }
+            let fence = ledger.fence(for: request)
+            let patience = request.responseTimeout * BusLimits.timeoutsBetweenFences
+            let now = monotonicNow()
             do throws(BusFault) {
-                _ = try transact(ledger.fence(for: request), settling: shape)
+                if let asked = ledger.lastAsked(fence, for: request), now - asked < patience.count {
+                    buffer.clear()
+                    let deadline = saturating(now, request.responseTimeout.count)
+                    _ = try receive(fence, until: deadline, settling: shape)
+                } else {
+                    _ = try transact(fence, settling: shape)
+                }
             } catch {
                 // An exception answers too.
                 guard case .refused = error else { throw error }
@@ -193,37 +202,47 @@ final class RTUWire: Wire {
 
     private func noteForeign(_ shape: ReplyShape, of unit: UInt8) {
         guard units[unit, default: UnitState()].ledger.isFull == false else { return }
-        let expires = saturating(monotonicNow(), BusLimits.lateReply)
-        units[unit]?.ledger.asked(shape, expires: expires)
+        let now = monotonicNow()
+        units[unit]?.ledger
+            .asked(shape, at: now, expires: saturating(now, BusLimits.lateReply))
     }
 
     // MARK: The transaction
 
     /// Sends `request` and waits for its answer.
-    ///
-    /// - settling: for a fence, the shape that must not be owed any more: once it is not, nothing
-    ///   more is waited for, and no values are given.
     private func transact(
         _ request: BusRequest,
         settling awaited: ReplyShape? = nil
     ) throws(BusFault) -> [UInt16] {
-        let unit = request.unit.rawValue
         let shape = ReplyShape(request)
-        let timeout = request.responseTimeout.count
         ModbusFrame.writeRTU(request, into: &frame)
         buffer.clear()
         guard port != nil else { throw .linkLost(errno: ENODEV) }
         let start = monotonicNow()
         let horizon = max(BusLimits.lateReply, (request.responseTimeout * 10).count)
-        units[unit, default: UnitState()].ledger.asked(shape, expires: saturating(start, horizon))
+        units[request.unit.rawValue, default: UnitState()].ledger
+            .asked(shape, at: start, expires: saturating(start, horizon))
         try port?.send(frame)
         lastUnit = request.unit
         lastActivity = start + serial.time(characters: Double(frame.count)).count
         // The timeout is the unit's; the time that both frames need on the wire is the baud's.
         let onWire = serial.time(characters: Double(frame.count + 5 + shape.byteCount)).count
-        let deadline = saturating(start + onWire, timeout)
-        var suspicion: BusFault.Garble?
+        let deadline = saturating(start + onWire, request.responseTimeout.count)
+        return try receive(request, until: deadline, settling: awaited)
+    }
 
+    /// Waits for the answer to `request`, the last one sent.
+    ///
+    /// - settling: for a fence, the shape that must not be owed any more: once it is not, nothing
+    ///   more is waited for, and no values are given.
+    private func receive(
+        _ request: BusRequest,
+        until deadline: Int64,
+        settling awaited: ReplyShape?
+    ) throws(BusFault) -> [UInt16] {
+        let unit = request.unit.rawValue
+        let shape = ReplyShape(request)
+        var suspicion: BusFault.Garble?
         while true {
             if buffer.filled >= 3 && buffer.agrees(with: frame) {
                 // The adapter hears itself, or will turn out not to: an echo is never an answer.
@@ -252,7 +271,9 @@ final class RTUWire: Wire {
                 if buffer.filled > 0 { throw .garbled(.length) }
                 if let suspicion { throw .garbled(suspicion) }
                 // A unit that was silent last time too is taken for dead: no more waiting for it.
-                if units[unit]?.isAlive == true { quietUntil = saturating(deadline, timeout) }
+                if units[unit]?.isAlive == true {
+                    quietUntil = saturating(deadline, request.responseTimeout.count)
+                }
                 units[unit]?.isAlive = false
                 throw .silent
             case .readable:

@@ -27,6 +27,8 @@ struct ReplyShape: Equatable {
 struct ReplyLedger {
     private struct Debt {
         var shape: ReplyShape
+        /// Monotonic nanoseconds.
+        var asked: Int64
         /// Monotonic nanoseconds after which no reply is expected any more.
         var expires: Int64
     }
@@ -48,9 +50,9 @@ struct ReplyLedger {
     var isFull: Bool { debts.count >= BusLimits.owedReplies }
 
     /// Notes that a request was sent whose reply has this shape.
-    mutating func asked(_ shape: ReplyShape, expires: Int64) {
+    mutating func asked(_ shape: ReplyShape, at now: Int64, expires: Int64) {
         precondition(!isFull, "a unit that owes this many replies is left alone")
-        debts.append(Debt(shape: shape, expires: expires))
+        debts.append(Debt(shape: shape, asked: now, expires: expires))
     }
 
     /// Forgets what is too old to be answered.
@@ -84,6 +86,12 @@ struct ReplyLedger {
     /// Takes back the newest request: its reply came, but damaged.
     mutating func forgetNewest() { _ = debts.popLast() }
 
+    /// When this fence was last sent to settle what `request` waits for, if it still may.
+    func lastAsked(_ fence: BusRequest, for request: BusRequest) -> Int64? {
+        let lastOwed = debts.lastIndex { $0.shape == ReplyShape(request) } ?? debts.count
+        return debts.suffix(from: lastOwed).last { $0.shape == ReplyShape(fence) }?.asked
+    }
+
     /// A request whose reply cannot be taken for that of `request`, as small as can be; it reads
     /// where `request` reads, so that a module which answers that answers this.
     func fence(for request: BusRequest) -> BusRequest {
@@ -108,6 +116,9 @@ struct ReplyLedger {
 enum BusLimits {
     /// Requests of one unit that may be unanswered at once; then it is left alone until they expire.
     static let owedReplies = 32
+    /// Response timeouts between two fences to one unit; between them the line is only listened to,
+    /// so that a slow unit is not given ever more to answer.
+    static let timeoutsBetweenFences = 3
     /// How long a reply may be late at least, ns; ten response times if that is longer.
     static let lateReply: Int64 = 30_000_000_000
     /// Bytes held of what the line says out of turn; a longer babble is counted and dropped.

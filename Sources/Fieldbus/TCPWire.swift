@@ -124,7 +124,7 @@ final class TCPWire: Wire {
         setsockopt(socket, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    private var descriptor: Int32 { context?.descriptor ?? -1 }
+    var descriptor: Int32 { context?.descriptor ?? -1 }
 
     // MARK: The transaction
 

@@ -11,8 +11,8 @@ struct LedgerTests {
     @Test("A reply settles its request and all before it, for a unit answers in order")
     func settlesInOrder() {
         var ledger = ReplyLedger()
-        ledger.asked(registers8, expires: 100)
-        ledger.asked(registers1, expires: 100)
+        ledger.asked(registers8, at: 0, expires: 100)
+        ledger.asked(registers1, at: 0, expires: 100)
         #expect(ledger.owes(registers8))
         do {
             let settled = ledger.settle(registers1)
@@ -24,9 +24,9 @@ struct LedgerTests {
     @Test("A reply of a shape owed twice settles the older one only")
     func oldestFirst() {
         var ledger = ReplyLedger()
-        ledger.asked(registers8, expires: 100)
-        ledger.asked(registers1, expires: 100)
-        ledger.asked(registers8, expires: 100)
+        ledger.asked(registers8, at: 0, expires: 100)
+        ledger.asked(registers1, at: 0, expires: 100)
+        ledger.asked(registers8, at: 0, expires: 100)
         do {
             let settled = ledger.settle(registers8)
             #expect(settled == .late)
@@ -41,7 +41,7 @@ struct LedgerTests {
     @Test("What nobody answered is forgotten in time")
     func expiry() {
         var ledger = ReplyLedger()
-        ledger.asked(registers8, expires: 100)
+        ledger.asked(registers8, at: 0, expires: 100)
         ledger.expire(now: 99)
         #expect(ledger.owes(registers8))
         ledger.expire(now: 100)
@@ -55,16 +55,16 @@ struct LedgerTests {
             .read(1, .input, 65535, 1), .read(1, .discreteInputs, 65520, 16),
         ] {
             var ledger = ReplyLedger()
-            ledger.asked(registers1, expires: 100)
-            ledger.asked(ReplyShape(request), expires: 100)
+            ledger.asked(registers1, at: 0, expires: 100)
+            ledger.asked(ReplyShape(request), at: 0, expires: 100)
             let fence = ledger.fence(for: request)
             #expect(ModbusFrame.isLegal(fence))
             #expect(fence.table == request.table)
             #expect(!ledger.owes(ReplyShape(fence)))
-            ledger.asked(ReplyShape(fence), expires: 100)
+            ledger.asked(ReplyShape(fence), at: 0, expires: 100)
             // The same fence serves again while it is itself unanswered.
             #expect(ledger.fence(for: request) == fence)
-            ledger.asked(ReplyShape(fence), expires: 100)
+            ledger.asked(ReplyShape(fence), at: 0, expires: 100)
             _ = ledger.settle(ReplyShape(fence))
             #expect(!ledger.owes(ReplyShape(request)))
         }
@@ -73,8 +73,8 @@ struct LedgerTests {
     @Test("An exception settles the oldest request of its function")
     func exceptions() {
         var ledger = ReplyLedger()
-        ledger.asked(registers8, expires: 100)
-        ledger.asked(registers1, expires: 100)
+        ledger.asked(registers8, at: 0, expires: 100)
+        ledger.asked(registers1, at: 0, expires: 100)
         do {
             let settled = ledger.settleException(function: 3)
             #expect(!settled)

@@ -28,6 +28,9 @@ public final class RawSlave: @unchecked Sendable {
     private let seen = Locked<[[UInt8]]>([])
     private let open = Locked<Set<Int32>>([])
     private let stopping = Mailbox<Void>()
+    private let ended = Mailbox<Void>()
+    /// A pipe whose reading end becomes readable when the slave is to end.
+    private let wake: (reader: Int32, writer: Int32)
     private let stopped = Locked(false)
     private let connectionCount = Locked(0)
 
@@ -90,7 +93,13 @@ public final class RawSlave: @unchecked Sendable {
             terminal: terminal,
             script: script
         )
-        Thread { slave.serve(slave.descriptor, length: { $0.count >= 8 ? 8 : nil }) }.start()
+        Thread {
+            slave.serve(slave.descriptor, length: { $0.count >= 8 ? 8 : nil })
+            // Closed here, where nobody reads any more: only then does the other side see it.
+            close(slave.terminal)
+            close(slave.descriptor)
+            slave.ended.close()
+        }.start()
         return slave
     }
 
@@ -106,6 +115,14 @@ public final class RawSlave: @unchecked Sendable {
         self.descriptor = descriptor
         self.terminal = terminal
         self.script = script
+        var ends: [Int32] = [-1, -1]
+        pipe(&ends)
+        wake = (ends[0], ends[1])
+    }
+
+    deinit {
+        close(wake.reader)
+        close(wake.writer)
     }
 
     /// Says something without being asked.
@@ -129,15 +146,19 @@ public final class RawSlave: @unchecked Sendable {
             for connection in open.withLock({ Array($0) }) {
                 shutdown(connection, Int32(SHUT_RDWR))
             }
+        } else {
+            _ = write(wake.writer, "x", 1)
+            while ended.take() != nil {}
         }
-        if terminal >= 0 { close(terminal) }
-        close(descriptor)
     }
 
     private func accept() {
         while true {
             let connection = Foundation.accept(descriptor, nil, nil)
-            guard connection >= 0 else { return }
+            guard connection >= 0 else {
+                close(descriptor)
+                return
+            }
             connectionCount.withLock { $0 += 1 }
             open.withLock { _ = $0.insert(connection) }
             Thread { [self] in
@@ -156,6 +177,11 @@ public final class RawSlave: @unchecked Sendable {
         var pending: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 512)
         while true {
+            var entries = [
+                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: wake.reader, events: Int16(POLLIN), revents: 0),
+            ]
+            guard poll(&entries, 2, -1) > 0, entries[1].revents == 0 else { return }
             let count = read(descriptor, &chunk, chunk.count)
             guard count > 0 else { return }
             pending += chunk[0..<count]
@@ -189,7 +215,6 @@ public final class RawSlave: @unchecked Sendable {
             }
             return true
         case .hangUp:
-            if port == 0 { stop() }
             return false
         }
     }
