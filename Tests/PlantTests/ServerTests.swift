@@ -236,5 +236,17 @@ extension OnTheWire {
             // 8 characters out, 3.5 of silence, 11 back, at 10 bits: 94 ms each.
             #expect(monotonicNow() - start >= 3 * 90_000_000)
         }
+
+        @Test("Behind a paced port requests that come at once pass the line one after the other")
+        func pacedQueue() throws {
+            let server = PlantServer()
+            defer { server.stop() }
+            let line = SerialSettings(path: "", baud: 2400)
+            let wire = try Wire(port: try server.listen(units: [1: twelve()], pace: line))
+            let start = monotonicNow()
+            wire.send(ask(0) + ask(1) + ask(2))
+            #expect(try wire.receive(33) == told(0) + told(1) + told(2))
+            #expect(monotonicNow() - start >= 3 * 90_000_000)
+        }
     }
 }
