@@ -98,7 +98,7 @@ let package = Package(
             name: "loopgate",
             dependencies: core + [
                 "Runtime", "Fieldbus", "Journal", "Uplink", "Relay", "Profiles", "LocalPage",
-                "Plant", "CSystemd", log,
+                "Plant", "Evaluation", "CSystemd", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -122,9 +122,12 @@ let package = Package(
         tests("RelayTests", core + ["Relay", "TestSupport"]),
         tests("ProfilesTests", core + ["Profiles", "TestSupport"]),
         tests("LocalPageTests", core + ["LocalPage", "TestSupport"]),
-        tests("PlantTests", core + ["Plant", "TestSupport"]),
+        tests("PlantTests", core + ["Plant", "Profiles", "Runtime", "TestSupport"]),
         tests("EvaluationTests", ["Signal", "Detection", "Evaluation", "TestSupport"]),
         tests("HouseTests", ["TestSupport"]),
-        tests("DaemonTests", core + ["Runtime", "Journal", "Plant", "TestSupport", "loopgate"]),
+        tests(
+            "DaemonTests",
+            core + ["Runtime", "Journal", "Plant", "TestSupport", "loopgate"]
+        ),
     ]
 )

@@ -48,7 +48,7 @@ extension Gateway {
         case .down(let reason, let retryIn):
             let isNews = outboxes[index].link != .down(reason)
             outboxes[index].linkDown(reason, at: now)
-            guard isNews else { return }
+            guard isNews, reason != .stopped else { return }
             effects.append(
                 .log(
                     Notice(

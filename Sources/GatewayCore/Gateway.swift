@@ -79,7 +79,7 @@ public struct Gateway: Sendable {
 
     /// When `handle(.timer, at:)` must be called at the latest.
     public func nextDeadline(at now: MonotonicTime) -> MonotonicTime {
-        var soonest = nextScan
+        var soonest = isStopping ? MonotonicTime.distantFuture : nextScan
         if !isStopping { for bus in buses { soonest = min(soonest, bus.nextDeadline) } }
         if hasSomethingToCommit {
             soonest = min(soonest, journal.nextDeadline(recordsWait: hasUnstoredRecords))
@@ -184,7 +184,7 @@ public struct Gateway: Sendable {
     }
 
     private mutating func scan(at now: MonotonicTime, into effects: inout [Effect]) {
-        guard now >= nextScan else { return }
+        guard now >= nextScan, !isStopping else { return }
         nextScan = now + Self.scanInterval
         for index in instruments.indices
         where !instruments[index].isInGap && instruments[index].gap.isGap(at: now) {

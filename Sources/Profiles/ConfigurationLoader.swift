@@ -232,6 +232,7 @@ public struct ConfigurationLoader: Sendable {
 
         let instruments = self.instruments(file, full, modules, top, recorder)
         checkLoads(buses, modules, instruments, &loads)
+        full.checkAreas(top, relay, instruments)
         guard let gateway, problems.isEmpty else { return nil }
         return GatewaySettings(
             gateway: gateway,

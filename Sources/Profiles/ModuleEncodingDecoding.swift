@@ -58,12 +58,12 @@ extension ModuleProfileReader {
         if isFloat, words != 2 {
             reader.problem("words", "a float32 takes two words", mend: "write 2 or delete the key")
         }
-        let order = reader.choice("word_order", default: RawEncoding.WordOrder.highFirst)
-        if words == 2, !reader.has("word_order") {
+        let order = reader.choice("wordOrder", default: RawEncoding.WordOrder.highFirst)
+        if words == 2, !reader.has("wordOrder") {
             reader.problem(
-                "word_order",
+                "wordOrder",
                 "the key is missing, and two words can be in four orders",
-                mend: "add 'word_order: high-first' or what the manual says"
+                mend: "add 'wordOrder: high-first' or what the manual says"
             )
         }
         let all = words == 2 ? 0xFFFF_FFFF : 0xFFFF
@@ -86,9 +86,9 @@ extension ModuleProfileReader {
                 )
             }
         }
-        let status = reader.maps("status_bits").compactMap(statusBit)
+        let status = reader.maps("statusBits").compactMap(statusBit)
         let codes = reader.maps("codes").compactMap { code($0, upTo: all) }
-        let sees = reader.bool("sees_below_live_zero")
+        let sees = reader.bool("seesBelowLiveZero")
         reader.finish()
         guard let format, let low, let high, let sees else { return nil }
         let encoding = RawEncoding(
@@ -203,12 +203,12 @@ extension ModuleProfileReader {
     func identification(_ reader: MapReader) -> ModuleProfile.Identification? {
         let table = reader.choice("table", among: Self.tables)
         let address = reader.integer("address", in: 0...0xFFFF)
-        let isProbeOnly = reader.bool("only_probe", default: false)
+        let isProbeOnly = reader.bool("onlyProbe", default: false)
         let meaning = reader.string("meaning")
         let hasText = reader.has("text") || reader.has("contains")
         let packing =
             hasText
-            ? reader.integer("characters_per_register", in: 1...2)
+            ? reader.integer("charactersPerRegister", in: 1...2)
                 .flatMap(CharacterPacking.init(rawValue:)) : nil
         if reader.has("contains") {
             let wanted = reader.string("contains", longest: 40)
@@ -217,7 +217,7 @@ extension ModuleProfileReader {
                 reader.problem(
                     "contains",
                     "a running gateway compares words, not texts",
-                    mend: "add 'only_probe: true', or write the whole text under 'text'"
+                    mend: "add 'onlyProbe: true', or write the whole text under 'text'"
                 )
             }
             reader.finish()

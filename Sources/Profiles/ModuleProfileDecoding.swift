@@ -86,7 +86,7 @@ struct ModuleProfileReader {
         let unit = reader.integer(ifPresent: "unit", in: 1...247)
         let baud = reader.integer("baud", in: 1200...115_200)
         let parity = reader.choice("parity", SerialParity.self)
-        let stopBits = reader.integer("stop_bits", in: 1...2)
+        let stopBits = reader.integer("stopBits", in: 1...2)
         reader.finish()
         guard let baud, let parity, let stopBits else { return nil }
         return ModuleProfile.FactorySerial(
@@ -100,7 +100,7 @@ struct ModuleProfileReader {
     // MARK: Layouts
 
     private static let layoutKeys = [
-        "channels", "ranges", "range_register", "assumptions", "limits",
+        "channels", "ranges", "rangeRegister", "assumptions", "limits",
     ]
 
     /// One layout from the outermost map, or one for each variant, in which the outermost keys
@@ -147,15 +147,15 @@ struct ModuleProfileReader {
             }
             return self.channels(section, words: words)
         }()
-        let rangeRegister = owner("range_register").map("range_register")
+        let rangeRegister = owner("rangeRegister").map("rangeRegister")
             .flatMap { self.place($0, finishes: true, count: channels?.count) }
-        if rangeRegister == nil, !owner("range_register").has("range_register"),
+        if rangeRegister == nil, !owner("rangeRegister").has("rangeRegister"),
             ranges.contains(where: { $0.code != nil })
         {
             owner("ranges").problem(
                 "ranges",
                 "there are range codes, but nothing says where the module tells them",
-                mend: "add 'range_register:' or delete the codes"
+                mend: "add 'rangeRegister:' or delete the codes"
             )
         }
         let assumptions = owner("assumptions").maps("assumptions")
@@ -174,15 +174,15 @@ struct ModuleProfileReader {
 
     private func limits(_ reader: MapReader) -> ModuleProfile.ReadLimits {
         let limits = ModuleProfile.ReadLimits(
-            maxRegisters: reader.integer("max_registers", default: 125, in: 1...125),
-            bridgeableGap: reader.integer("bridgeable_gap", default: 8, in: 0...123),
+            maxRegisters: reader.integer("maxRegisters", default: 125, in: 1...125),
+            bridgeableGap: reader.integer("bridgeableGap", default: 8, in: 0...123),
             requestGap: reader.duration(
-                "request_gap",
+                "requestGap",
                 default: .zero,
                 in: .zero ... .seconds(10)
             ),
             deafAfterWrite: reader.duration(
-                "deaf_after_write",
+                "deafAfterWrite",
                 default: .zero,
                 in: .zero ... .seconds(600)
             )
@@ -193,7 +193,7 @@ struct ModuleProfileReader {
 
     private func channels(_ reader: MapReader, words: Int) -> ModuleProfile.Channels? {
         let count = reader.integer("count", in: 1...ModuleProfile.mostChannels)
-        let isSlotRelative = reader.bool("slot_relative", default: false)
+        let isSlotRelative = reader.bool("slotRelative", default: false)
         let place = self.place(reader, finishes: false, count: count, words: words)
         let status = reader.maps("status").compactMap { self.status($0, count: count) }
         reader.finish()
@@ -229,8 +229,8 @@ struct ModuleProfileReader {
     private func meaning(_ reader: MapReader) -> ModuleProfile.Status.Meaning? {
         let condition = reader.choice("means", ChannelCondition.self)
         var bits: ModuleProfile.Status.Meaning.Bits?
-        if reader.has("channel_bit") {
-            bits = reader.integer("channel_bit", in: 0...1).map { .channelBit(isSet: $0 == 1) }
+        if reader.has("channelBit") {
+            bits = reader.integer("channelBit", in: 0...1).map { .channelBit(isSet: $0 == 1) }
         } else {
             let mask = reader.integer("mask", default: 0xFFFF, in: 1...0xFFFF)
             if let value = reader.integer("value", in: 0...0xFFFF) {
@@ -244,7 +244,7 @@ struct ModuleProfileReader {
                 bits = .masked(mask: UInt16(mask), value: UInt16(value))
             }
         }
-        reader.finish(others: ["channel_bit", "mask", "value"])
+        reader.finish(others: ["channelBit", "mask", "value"])
         guard let condition, let bits else { return nil }
         return ModuleProfile.Status.Meaning(bits: bits, condition: condition)
     }

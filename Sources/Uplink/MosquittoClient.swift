@@ -33,6 +33,7 @@ final class MosquittoClient {
     private let settings: ConnectionSettings
     /// Our end of the pair; -1 before `connect`.
     private var pipe: CInt = -1
+    private var buffer = [UInt8](repeating: 0, count: UplinkLimits.readBytes)
 
     /// A client that is not connected.
     init(_ settings: ConnectionSettings) throws(Failure) {
@@ -141,13 +142,11 @@ final class MosquittoClient {
     func takeOutput(_ output: inout [UInt8]) {
         repeat {
             while true {
-                let start = output.count
-                output.append(contentsOf: repeatElement(0, count: UplinkLimits.readBytes))
-                let count = output.withUnsafeMutableBytes {
-                    recv(pipe, $0.baseAddress.map { $0 + start }, UplinkLimits.readBytes, 0)
+                let count = buffer.withUnsafeMutableBytes {
+                    recv(pipe, $0.baseAddress, $0.count, 0)
                 }
-                output.removeLast(UplinkLimits.readBytes - max(0, count))
-                if count < UplinkLimits.readBytes { break }
+                if count > 0 { output.append(contentsOf: buffer[..<count]) }
+                if count < buffer.count { break }
             }
             // The pair was full, and the library keeps the rest.
             guard isOpen, mosquitto_want_write(handle) else { return }

@@ -7,6 +7,6 @@ struct Loopgate: AsyncParsableCommand {
         commandName: "loopgate",
         abstract: "Edge gateway for 4–20 mA loops: Modbus in, trusted readings and alarms out.",
         version: loopgateVersion,
-        subcommands: [RunCommand.self, CheckCommand.self, JournalCommand.self]
+        subcommands: [RunCommand.self, CheckCommand.self, JournalCommand.self, DemoCommand.self, EvaluateCommand.self]
     )
 }

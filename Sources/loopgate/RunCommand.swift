@@ -117,7 +117,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     /// The service group's own chatter is not for the operator.
-    private static var quiet: Logger {
+    static var quiet: Logger {
         var logger = Logger(label: "lifecycle")
         logger.logLevel = .error
         return logger

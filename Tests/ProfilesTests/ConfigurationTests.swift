@@ -131,6 +131,60 @@ import Testing
         #expect(settings.settings.relay.output == output)
     }
 
+    @Test("The relay's every key is read")
+    func relayRules() throws {
+        let text = """
+
+            relay:
+              output: gpio
+              chip: gpiochip0
+              line: 1
+              severities: [warning, critical]
+              areas: [Boiler]
+              gatewayAlerts: true
+              onDelay: 1 s
+              offDelay: 2 s
+              minimumDwell: 3 s
+              latching: true
+              holdUntilAcknowledged: true
+              feedTimeout: 4 s
+              refresh: 500 ms
+              stallLimits: {polling: 5 s, detection: 6 s}
+              heartbeat: {output: gpio, chip: gpiochip0, line: 2, halfPeriod: 250 ms}
+              lamps: [{shows: uplink, output: sysfs, path: /sys/led}]
+            """
+        let relay = try Configured(Configured.gateway + text).load().get().settings.relay
+        #expect(
+            relay
+                == RelaySettings(
+                    output: .gpio(chip: "gpiochip0", line: "1", activeLow: false),
+                    minimumDwell: .seconds(3),
+                    severities: [.warning, .critical],
+                    areas: ["Boiler"],
+                    includesGateway: true,
+                    onDelay: .seconds(1),
+                    offDelay: .seconds(2),
+                    isLatching: true,
+                    holdsUntilAcknowledged: true,
+                    stallLimits: [
+                        .polling: .seconds(5), .detection: .seconds(6), .journal: .seconds(10),
+                    ],
+                    feedTimeout: .seconds(4),
+                    refresh: .milliseconds(500),
+                    heartbeat: .init(
+                        output: .gpio(chip: "gpiochip0", line: "2", activeLow: false),
+                        halfPeriod: .milliseconds(250)
+                    ),
+                    lamps: [
+                        .init(
+                            indication: .uplink,
+                            output: .sysfs(path: "/sys/led", energised: "1", safe: "0")
+                        )
+                    ]
+                )
+        )
+    }
+
     @Test("An instrument's every key is read")
     func instrument() throws {
         let list = """

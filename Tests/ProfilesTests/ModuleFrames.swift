@@ -62,7 +62,7 @@ struct LoadedCase {
         }
         frames = try top.maps("frames").map(LoadedCase.frame)
         checks = try top.maps("checks").map(LoadedCase.frame)
-        checksHold = top.bool("checks_hold", default: true)
+        checksHold = top.bool("checksHold", default: true)
         expected = top.maps("expect").compactMap { line in
             let channel = line.integer("channel", in: 1...64)
             let condition = line.choice("condition", ChannelCondition.self)

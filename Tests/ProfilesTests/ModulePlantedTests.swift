@@ -27,10 +27,10 @@ struct ModulePlantedTests {
         confidence: high
         source: [a manual]
         bus: rtu
-        serial: {unit: 1, baud: 9600, parity: none, stop_bits: 1}
+        serial: {unit: 1, baud: 9600, parity: none, stopBits: 1}
         identity:
           - {table: holding, address: 210, expect: [0x4117], meaning: name}
-        limits: {max_registers: 8, bridgeable_gap: 0}
+        limits: {maxRegisters: 8, bridgeableGap: 0}
         channels:
           count: 4
           table: input
@@ -38,7 +38,7 @@ struct ModulePlantedTests {
           stride: 1
           status:
             - {table: input, address: 60, stride: 1, meanings: [{value: 1, means: wire-break}]}
-        range_register: {table: holding, address: 200}
+        rangeRegister: {table: holding, address: 200}
         assumptions:
           - {table: coils, address: 631, expect: [0], meaning: data format}
         ranges:
@@ -50,7 +50,7 @@ struct ModulePlantedTests {
               low: {raw: 0, mA: 4}
               high: {raw: 65535, mA: 20}
               codes: [{code: 0xFFFF, means: ambiguous}]
-              sees_below_live_zero: false
+              seesBelowLiveZero: false
         """
 
     static let mistakes: [PlantedMistake] = [
@@ -116,18 +116,18 @@ struct ModulePlantedTests {
         ),
         .init(old: "limits:", new: "limit:", key: "limit", says: "no such key", mend: "limits"),
         .init(
-            old: "max_registers: 8",
-            new: "max_registers: 126",
-            key: "limits.max_registers",
+            old: "maxRegisters: 8",
+            new: "maxRegisters: 126",
+            key: "limits.maxRegisters",
             says: "126",
             mend: "125"
         ),
         .init(
-            old: "bridgeable_gap: 0",
+            old: "bridgeableGap: 0",
             new: "bridgable_gap: 0",
             key: "limits.bridgable_gap",
             says: "no such key",
-            mend: "bridgeable_gap"
+            mend: "bridgeableGap"
         ),
         .init(
             old: "  count: 4",
@@ -179,12 +179,12 @@ struct ModulePlantedTests {
             mend: "wire-break"
         ),
         .init(
-            old: "range_register: {table: holding, address: 200}\n",
+            old: "rangeRegister: {table: holding, address: 200}\n",
             new: "",
             line: 23,
             key: "ranges",
             says: "range codes",
-            mend: "range_register"
+            mend: "rangeRegister"
         ),
         .init(
             old: "expect: [0], meaning",
@@ -220,7 +220,7 @@ struct ModulePlantedTests {
             old: "format: unsigned",
             new: "format: float32",
             line: 28,
-            key: "ranges[4-20mA].encoding.word_order",
+            key: "ranges[4-20mA].encoding.wordOrder",
             says: "four orders",
             mend: "high-first"
         ),
@@ -275,10 +275,10 @@ struct ModulePlantedTests {
             mend: "delete"
         ),
         .init(
-            old: "      sees_below_live_zero: false",
+            old: "      seesBelowLiveZero: false",
             new: "",
             line: 28,
-            key: "ranges[4-20mA].encoding.sees_below_live_zero",
+            key: "ranges[4-20mA].encoding.seesBelowLiveZero",
             says: "missing",
             mend: "add"
         ),

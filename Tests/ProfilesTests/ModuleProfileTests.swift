@@ -213,6 +213,26 @@ struct ModuleProfileTests {
         #expect(library.module("nothing", ModuleOptions()) == nil)
     }
 
+    @Test("the document lists every shipped profile, and its example is one")
+    func document() throws {
+        let text = try String(
+            contentsOfFile: projectFolder + "/docs/profiles.md",
+            encoding: .utf8
+        )
+        let boxes = GatewayLibrary(folders: [shippedProfiles], problems: ProblemList())
+        for name in Self.library.names + boxes.names { #expect(text.contains("| `\(name)` |")) }
+        let example = try #require(text.split(separator: "```yaml\n").dropFirst().first)
+        let yaml = try #require(example.split(separator: "```").first)
+        let problems = ProblemList()
+        let document = try #require(
+            Document(file: "profiles.md", bytes: Array(yaml.utf8), problems: problems)
+        )
+        let profile = ModuleProfile(document, id: "sequent-megaind", problems: problems)
+        #expect(problems.problems == [])
+        let shipped = Self.library.profiles["sequent-megaind"]
+        #expect(profile?.layouts == shipped?.layouts)
+    }
+
     private func refusal(_ profile: ModuleProfile, _ options: ModuleOptions) -> ModuleFault? {
         guard case .failure(let fault) = profile.resolve(options) else { return nil }
         return fault

@@ -86,6 +86,11 @@ struct Planted: Sendable, CustomTestStringConvertible {
                 "journal: {retention: {raw: 9 d, minute: 5 d}}\nuplink:",
                 "retention.minute: it is kept for less time than the finer 'raw'"
             ),
+            Planted(
+                "uplink:",
+                "relay: {areas: [Boiler]}\nuplink:",
+                "relay.areas: no instrument has the process unit 'Boiler'"
+            ),
         ]
     )
     func doubts(planted: Planted) throws {

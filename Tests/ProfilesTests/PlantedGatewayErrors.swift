@@ -324,6 +324,51 @@ extension PlantedErrorTests {
             "relay: {minimumDwell: 1 h}\nuplink:",
             "relay.minimumDwell: '1 h' is out of range"
         ),
+        .init(
+            "uplink:",
+            "relay: {severities: [high]}\nuplink:",
+            "relay.severities: 'high' is not known; write one of advisory, warning, critical"
+        ),
+        .init(
+            "uplink:",
+            "relay: {severities: []}\nuplink:",
+            "relay.severities: the list has 0 items"
+        ),
+        .init(
+            "uplink:",
+            "relay: {latching: 2}\nuplink:",
+            "relay.latching: '2' is neither true nor false"
+        ),
+        .init(
+            "uplink:",
+            "relay: {feedTimeout: 0}\nuplink:",
+            "relay.feedTimeout: '0' is out of range"
+        ),
+        .init(
+            "uplink:",
+            "relay: {stallLimits: {poling: 3 s}}\nuplink:",
+            "relay.stallLimits.poling: no such key; write 'polling'"
+        ),
+        .init(
+            "uplink:",
+            "relay: {heartbeat: {output: log}}\nuplink:",
+            "relay.heartbeat.output: 'log' is not known"
+        ),
+        .init(
+            "uplink:",
+            "relay: {heartbeat: {halfPeriod: 1 s}}\nuplink:",
+            "relay.heartbeat.output: the key is missing"
+        ),
+        .init(
+            "uplink:",
+            "relay: {lamps: [{shows: health, output: gpio, chip: c, line: l}]}\nuplink:",
+            "relay.lamps[1].shows: 'health' is not one of healthy, alarm, uplink; write 'healthy'"
+        ),
+        .init(
+            "uplink:",
+            "relay: {output: gpio, chip: c, line: 1, lamps: [{shows: alarm, output: gpio, chip: c, line: 1, activeLow: true}]}\nuplink:",
+            "relay.lamps[1].output: the output on line 8 is the same one"
+        ),
         .init("uplink:", "page: {host: localhost}\nuplink:", "page.host: 'localhost' is a name"),
         .init("uplink:", "page: {port: http}\nuplink:", "page.port: 'http' is no whole number"),
         .init(

@@ -18,6 +18,7 @@ public final class MosquittoBroker: @unchecked Sendable {
         /// Whether clients must show a certificate of that authority.
         public var wantsClientCertificate: Bool
 
+        /// Files by path.
         public init(ca: String, certificate: String, key: String, wantsClientCertificate: Bool) {
             self.ca = ca
             self.certificate = certificate
@@ -119,8 +120,11 @@ public final class MosquittoBroker: @unchecked Sendable {
 public final class MessageRecorder: Sendable {
     /// One message as it came.
     public struct Message: Hashable, Sendable {
+        /// The whole topic.
         public var topic: String
+        /// The payload as text.
         public var payload: String
+        /// Whether the broker had kept it from before.
         public var retained: Bool
     }
     private let client: ChildProcess

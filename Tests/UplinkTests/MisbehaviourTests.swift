@@ -150,6 +150,28 @@ struct Misbehaviour {
         #expect(watched.end())
     }
 
+    @Test(
+        "A broker that closes is quoted",
+        arguments: [
+            (UInt8(0x8E), "session taken over"), (0x8B, "server shutting down"),
+            (0x97, "quota exceeded"),
+        ]
+    )
+    func closes(reason: UInt8, words: String) throws {
+        let broker = try StandInBroker(onPublish: { publish in
+            publish.connection == 1
+                ? [0xE0, 2, reason, 0] : StandInBroker.acknowledge(publish.wire)
+        })
+        let watched = try Watched(connection([broker.port]))
+        try watched.waitUp(2)
+        guard case .linkLost(let said) = try #require(watched.downs.first) else {
+            Issue.record("\(watched.downs)")
+            return
+        }
+        #expect(said.contains(words))
+        #expect(watched.end())
+    }
+
     @Test("A broker that takes the connection and says nothing is left at the deadline")
     func silent() throws {
         let broker = try StandInBroker(onConnect: { _ in [] })

@@ -4,7 +4,7 @@ import Signal
 extension DecodingContext {
     /// The store's settings.
     func journal(_ top: MapReader) -> JournalSettings {
-        typealias Keys = GatewayKeys.Journal
+        typealias Keys = GatewayKeys.Store
         guard let reader = top.map(Keys.section.path) else { return JournalSettings() }
         let path = reader.read(Keys.path)
         let interval = reader.read(Keys.commitInterval)
@@ -26,7 +26,7 @@ extension DecodingContext {
     private func retention(_ journal: MapReader) -> [Int?] {
         typealias Keys = GatewayKeys.Retention
         let keys = [Keys.raw, Keys.minute, Keys.hour, Keys.day]
-        guard let reader = journal.map(GatewayKeys.Journal.retention.entry.name) else {
+        guard let reader = journal.map(GatewayKeys.Store.retention.entry.name) else {
             return keys.map(\.fallback.days)
         }
         let days = keys.map { reader.read($0).days }
@@ -41,82 +41,6 @@ extension DecodingContext {
             }
         }
         return days
-    }
-
-    /// The alarm output.
-    func relay(_ top: MapReader) -> RelaySettings {
-        typealias Keys = RelayKeys
-        guard let reader = top.map(Keys.section.path) else { return RelaySettings() }
-        let kind = reader.read(Keys.output)
-        let dwell = reader.read(Keys.minimumDwell)
-        let chip = reader.read(Keys.chip)
-        let line = reader.read(Keys.line)
-        let activeLow = reader.read(Keys.activeLow)
-        let path = reader.read(Keys.path).map(absolute)
-        let byte = reader.read(Keys.byte)
-        let bit = reader.read(Keys.bit)
-        let energised = reader.read(Keys.energised)
-        let safe = reader.read(Keys.safe)
-        let host = reader.read(Keys.host)
-        let port = reader.read(Keys.port)
-        let unit = reader.read(Keys.unit)
-        let address = reader.read(Keys.address)
-        reader.finish(Keys.section)
-
-        let own = Keys.owned[kind] ?? []
-        for key in Set(Keys.owned.values.joined()).subtracting(own).sorted() where reader.has(key) {
-            let owners = Keys.owned.filter { $0.value.contains(key) }.map(\.key.rawValue).sorted()
-            reader.problem(
-                key,
-                "the key belongs to output \(owners.joined(separator: " or ")), "
-                    + "and this is \(kind.rawValue)",
-                mend: "delete it or correct 'output'"
-            )
-        }
-        func need(_ keys: String...) {
-            for key in keys where !reader.has(key) {
-                reader.problem(
-                    key,
-                    "output \(kind.rawValue) needs it",
-                    mend: "add '\(key): …' here"
-                )
-            }
-        }
-        var output = RelaySettings.Output.log
-        switch kind {
-        case .log: break
-        case .gpio:
-            need("chip", "line")
-            if let chip, let line {
-                output = .gpio(chip: chip, line: line, activeLow: activeLow)
-            }
-        case .processImage:
-            need("path", "byte", "bit")
-            if let path, let byte, let bit {
-                output = .processImage(path: path, byte: byte, bit: bit)
-            }
-        case .sysfs:
-            need("path")
-            if energised == safe {
-                reader.problem(
-                    reader.has("safe") ? "safe" : "energised",
-                    "'energised' and 'safe' are the same text",
-                    mend: "write the two texts that the file tells apart"
-                )
-            }
-            if let path { output = .sysfs(path: path, energised: energised, safe: safe) }
-        case .coil:
-            need("host", "address")
-            if let host, let address {
-                output = .coil(
-                    host: host,
-                    port: port,
-                    unit: UInt8(clamping: unit),
-                    address: UInt16(clamping: address)
-                )
-            }
-        }
-        return RelaySettings(output: output, minimumDwell: dwell)
     }
 
     /// The local page's listener.

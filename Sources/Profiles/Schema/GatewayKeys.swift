@@ -216,7 +216,7 @@ enum GatewayKeys {
         )
     }
 
-    enum Journal {
+    enum Store {
         static let path = KeyWithFallback(
             "path",
             .path,

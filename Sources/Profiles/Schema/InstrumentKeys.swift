@@ -239,7 +239,8 @@ public enum ConfigurationSchema {
     public static let gateway: [KeySection] = [
         GatewayKeys.Top.section, GatewayKeys.Clock.section, GatewayKeys.Bus.section,
         GatewayKeys.Module.section, UplinkKeys.section, UplinkKeys.TLS.section,
-        GatewayKeys.Journal.section, GatewayKeys.Retention.section, RelayKeys.section,
+        GatewayKeys.Store.section, GatewayKeys.Retention.section, RelayKeys.section,
+        RelayKeys.Stall.section, RelayKeys.Heartbeat.section, RelayKeys.Lamp.section,
         GatewayKeys.Page.section,
     ]
     /// The sections of `instruments.yaml`.
