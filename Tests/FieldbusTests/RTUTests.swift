@@ -11,14 +11,15 @@ import Testing
 struct RTUTests {
     @Test(
         "A reply late by 1.1 to 5 timeouts never lands on another register",
-        arguments: [110, 150, 190, 250, 350, 500]
+        arguments: [110, 150, 190, 250, 350, 500], [false, true]
     )
-    func lateReplies(percent: Int) throws {
+    func lateReplies(percent: Int, deafMeanwhile: Bool) throws {
         let timeout = 200
         let slave = try RawSlave.pty { request, number in
             let reply = RawSlave.Step.send(SlaveFrame.rtu(request))
-            return number % 4 == 1
-                ? [.wait(milliseconds: timeout * percent / 100), reply] : [reply]
+            guard number % 4 == 1 else { return [reply] }
+            let wait = RawSlave.Step.wait(milliseconds: timeout * percent / 100)
+            return deafMeanwhile ? [wait, .forget, reply] : [wait, reply]
         }
         defer { slave.stop() }
         let bus = rtuBus(slave.path)

@@ -10,6 +10,8 @@ public final class RawSlave: @unchecked Sendable {
     public enum Step: Sendable {
         case send([UInt8])
         case wait(milliseconds: Int)
+        /// Drops every request that came meanwhile, as a slave does that is deaf while it works.
+        case forget
         /// Closes the connection, or the pseudo-terminal.
         case hangUp
     }
@@ -213,6 +215,11 @@ public final class RawSlave: @unchecked Sendable {
             while monotonicNow() < end {
                 if stopping.take(until: end) == nil { return false }
             }
+            return true
+        case .forget:
+            var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            var chunk = [UInt8](repeating: 0, count: 512)
+            while poll(&entry, 1, 0) > 0, read(descriptor, &chunk, chunk.count) > 0 {}
             return true
         case .hangUp:
             return false
