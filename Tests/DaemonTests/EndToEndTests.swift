@@ -433,3 +433,61 @@ struct Judge {
         return try result.get()
     }
 }
+
+extension EndToEndTests {
+    @Test("probe finds a unit and the right reading of its registers; read shows its channels")
+    func probe() throws {
+        let plant = try LoadPlant()
+        defer { plant.stop() }
+        let box = try Box()
+        try plant.configure(box, broker: 1)
+        let probe = try ChildProcess(
+            Box.program,
+            [
+                "probe", "--tcp", "127.0.0.1:\(plant.port)", "--units", "2,200", "--address", "8",
+                "--count", "4", "--profiles", projectFolder + "/firmware-profiles",
+            ])
+        #expect(try probe.wait() == 0)
+        try eventually("its output is read") { probe.output.count > 8 }
+        #expect(probe.output.contains { $0.hasSuffix("unit 2 answers") })
+        #expect(!probe.output.contains { $0.contains("unit 200") })
+        #expect(probe.output.contains { $0.contains("as u16, µA") })
+        let read = try ChildProcess(
+            Box.program, ["read", "m3", "--config", box.configuration])
+        #expect(try read.wait() == 0)
+        try eventually("its output is read") { read.output.count >= 5 }
+        #expect(read.output.contains { $0.contains("channel 4 LT-304") && $0.contains("mA, ok") })
+    }
+
+    @Test("probe and read leave a port alone that the daemon holds, and say so")
+    func shared() throws {
+        let slaves = try PymodbusSlaves()
+        let box = try Box()
+        try box.configure(
+            """
+            buses:
+              - {name: line, link: rtu, device: \(slaves.near), baud: 115200}
+            modules:
+              - {name: tank, bus: line, unit: 1, profile: sequent-megaind, period: 500ms}
+            """,
+            instruments:
+                "  - {tag: LT-201, type: level, unit: \"%\", lrv: 0, urv: 100, module: tank, channel: 1}"
+        )
+        try box.start()
+        try eventually("the line is in use") {
+            let instruments = try box.health().body["instruments"] as? [String: Any]
+            return instruments?["good"] as? Int == 1
+        }
+        for arguments in [
+            ["probe", "--device", slaves.near, "--baud", "115200", "--units", "1"],
+            ["read", "tank", "--config", box.configuration],
+        ] {
+            let command = try ChildProcess(
+                Box.program, arguments, environment: ["RUNTIME_DIRECTORY": box.folder.path])
+            #expect(try command.wait() != 0)
+            try eventually("its output is read") { !command.output.isEmpty }
+            #expect(command.output.contains { $0.contains("held by") })
+        }
+        #expect(try box.stop() == 0)
+    }
+}
