@@ -316,8 +316,8 @@ import Testing
         case "truncated": try Data(contentsOf: file).prefix(5_000).write(to: file)
         case "foreign":
             try FileManager.default.removeItem(at: file)
-            let other = try Database(path: path)
-            try other.run("CREATE TABLE other(x); INSERT INTO other VALUES(1)")
+            let other = try Database(path: path, mode: .readWrite)
+            try other.execute("CREATE TABLE other(x); INSERT INTO other VALUES(1)")
         default:
             try FileManager.default.removeItem(at: file)
             try Data("log without database".utf8).write(to: URL(fileURLWithPath: path + "-wal"))
@@ -409,6 +409,36 @@ import Testing
             #expect(rows == Self.rows(next...fetched.through))
             next = fetched.through + 1
         }
+        await store.close()
+    }
+}
+
+extension JournalStoreTests {
+    @Test("a reader beside the writer sees every reading, and verifies what is whole")
+    func reader() async throws {
+        let (store, _) = try await open()
+        _ = try await store.register((1...8).compactMap { Tag("PT-\($0)") })
+        await fill(store, commits: 20)
+        let reader = try JournalReader(folder.file("journal.db"))
+        var sequences: [UInt64] = []
+        try reader.forEachReading { row in
+            sequences.append(row.sequence)
+            #expect(row.tag == "PT-\(row.sequence % 8 + 1)")
+            return true
+        }
+        #expect(sequences == Array(1...320))
+        let found = try reader.verify()
+        #expect(found.faults == [])
+        #expect(found.readings == 320)
+        let numbers = try reader.statistics()
+        #expect(numbers.readings == 320)
+        #expect(numbers.runs.map(\.epoch) == [1])
+        // Damage behind the reader's back is found.
+        let writer = try Database(path: folder.file("journal.db"), mode: .readWrite)
+        let key = RowKey(run: 1, sequence: 97).rowid
+        try writer.run("UPDATE block SET body = zeroblob(40) WHERE key = ?", .integer(key))
+        let damaged = try JournalReader(folder.file("journal.db")).verify()
+        #expect(damaged.faults.contains { $0.hasPrefix("run 1, row at 97:") })
         await store.close()
     }
 }
