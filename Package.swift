@@ -93,11 +93,12 @@ let package = Package(
             resources: [.embedInCode("Page")]
         ),
         edge("Plant", core + ["Runtime"]),
+        edge("Evaluation", ["Signal", "Detection"]),
         .executableTarget(
             name: "loopgate",
             dependencies: core + [
                 "Runtime", "Fieldbus", "Journal", "Uplink", "Relay", "Profiles", "LocalPage",
-                "Plant", "CSystemd", log,
+                "Plant", "Evaluation", "CSystemd", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -121,8 +122,12 @@ let package = Package(
         tests("RelayTests", core + ["Relay", "TestSupport"]),
         tests("ProfilesTests", core + ["Profiles", "TestSupport"]),
         tests("LocalPageTests", core + ["LocalPage", "TestSupport"]),
-        tests("PlantTests", core + ["Plant", "TestSupport"]),
+        tests("PlantTests", core + ["Plant", "Profiles", "Runtime", "TestSupport"]),
+        tests("EvaluationTests", ["Signal", "Detection", "Evaluation", "TestSupport"]),
         tests("HouseTests", ["TestSupport"]),
-        tests("DaemonTests", core + ["TestSupport", "loopgate"]),
+        tests(
+            "DaemonTests",
+            core + ["Runtime", "Journal", "Plant", "TestSupport", "loopgate"]
+        ),
     ]
 )

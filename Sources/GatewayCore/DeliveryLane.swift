@@ -54,8 +54,11 @@ struct DeliveryLane<Row: Sequenced>: Sendable {
     }
 
     let stream: StoreStream
-    /// Whether old rows go before new ones, or beside them.
-    let isOrdered: Bool
+    /// Whether old rows are to go before new ones, or beside them.
+    private let wantsOrder: Bool
+    /// Whether backlog waits, as it must while the times in it cannot be trusted. Live rows then go
+    /// beside it, whatever the order wanted.
+    var holdsBacklog = false
     /// Oldest run first; the last is the present one.
     private(set) var runs: [Run]
     private(set) var waiting: [Waiting] = []
@@ -78,7 +81,7 @@ struct DeliveryLane<Row: Sequenced>: Sendable {
         marks: [DeliveryMark]
     ) {
         self.stream = stream
-        self.isOrdered = isOrdered
+        wantsOrder = isOrdered
         runs = []
         for run in earlier {
             guard let mark = marks.first(where: { $0.epoch == run.epoch }) else { continue }
@@ -100,6 +103,7 @@ struct DeliveryLane<Row: Sequenced>: Sendable {
         )
     }
 
+    private var isOrdered: Bool { wantsOrder && !holdsBacklog }
     /// The present run.
     var present: Run { runs[runs.count - 1] }
     /// Rows stored and not delivered, all runs together.
@@ -132,7 +136,7 @@ struct DeliveryLane<Row: Sequenced>: Sendable {
 
     /// The next piece of backlog: rows at hand, or what to read.
     mutating func nextBacklog(firstInMemory: UInt64, at now: MonotonicTime) -> Next {
-        guard !isHeld else { return .nothing }
+        guard !isHeld, !holdsBacklog else { return .nothing }
         if hasWaiting { return .waiting }
         guard !isFetching, now >= fetchNotBefore else { return .nothing }
         for run in runs.dropLast() {

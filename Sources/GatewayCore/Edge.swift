@@ -483,17 +483,12 @@ public protocol Broker: Sendable {
 
 // MARK: Relay
 
-/// What the alarm output must show.
-public enum RelayDemand: Hashable, Sendable, Codable {
-    /// Coil on: alive and no alarm.
-    case energised
-    /// Coil off: alarm, or not alive.
-    case safe
-}
-
 /// The alarm output.
 public protocol AlarmRelay: Sendable {
     /// Makes the output show `demand`; returns within 1 ms or hands over to its own thread.
+    ///
+    /// Energised must be repeated before `RelaySettings.feedTimeout` is over: an output that is not
+    /// told again goes safe by itself, so that a hung gateway cannot look alive.
     func show(_ demand: RelayDemand)
     /// Drives safe and lets go.
     func release()

@@ -49,6 +49,7 @@ extension Gateway {
     ) {
         let was = journal.standing
         guard let isStored = journal.ended(outcome, at: now) else { return }
+        if isStopping, isStored { journal.hurry(at: now) }
         if isStored {
             for index in outboxes.indices {
                 outboxes[index].committed(
@@ -60,6 +61,7 @@ extension Gateway {
                 effects.append(.log(Notice(.info, "the journal stores again")))
             }
             for gap in outcome.lost {
+                record(.gap(gap), at: clock)
                 effects.append(
                     .log(
                         Notice(

@@ -15,6 +15,15 @@ extension Gateway {
         }
     }
 
+    /// The health message for every connection that is up.
+    public mutating func announce(health: String) -> [Effect] {
+        outboxes.indices.compactMap { index in
+            outboxes[index].note(.health(health)).map {
+                .publish(outboxes[index].settings.id, [$0])
+            }
+        }
+    }
+
     mutating func take(
         _ event: BrokerEvent,
         from connection: ConnectionID,
@@ -39,7 +48,7 @@ extension Gateway {
         case .down(let reason, let retryIn):
             let isNews = outboxes[index].link != .down(reason)
             outboxes[index].linkDown(reason, at: now)
-            guard isNews else { return }
+            guard isNews, reason != .stopped else { return }
             effects.append(
                 .log(
                     Notice(

@@ -55,6 +55,9 @@ public struct Gateway: Sendable {
                 at: now
             )
         }
+        for index in outboxes.indices {
+            outboxes[index].clock(isTrusted: stamp.clock.isTrusted)
+        }
         buses = []
         wiring = []
         for bus in settings.buses {
@@ -76,7 +79,7 @@ public struct Gateway: Sendable {
 
     /// When `handle(.timer, at:)` must be called at the latest.
     public func nextDeadline(at now: MonotonicTime) -> MonotonicTime {
-        var soonest = nextScan
+        var soonest = isStopping ? MonotonicTime.distantFuture : nextScan
         if !isStopping { for bus in buses { soonest = min(soonest, bus.nextDeadline) } }
         if hasSomethingToCommit {
             soonest = min(soonest, journal.nextDeadline(recordsWait: hasUnstoredRecords))
@@ -135,7 +138,8 @@ public struct Gateway: Sendable {
         guard let index = buses.firstIndex(where: { $0.settings.id == bus }),
             let update = buses[index].handle(reply, at: now)
         else { return }
-        clock = update.stamp
+        // Only the clock's own event changes what it is worth.
+        if update.stamp.clock == clock.clock { clock = update.stamp }
         if let event = update.event {
             effects.append(.log(notice(event, bus: index, unit: update.unit)))
         }
@@ -180,7 +184,7 @@ public struct Gateway: Sendable {
     }
 
     private mutating func scan(at now: MonotonicTime, into effects: inout [Effect]) {
-        guard now >= nextScan else { return }
+        guard now >= nextScan, !isStopping else { return }
         nextScan = now + Self.scanInterval
         for index in instruments.indices
         where !instruments[index].isInGap && instruments[index].gap.isGap(at: now) {
@@ -218,5 +222,6 @@ public struct Gateway: Sendable {
             )
         }
         clock = stamp
+        for index in outboxes.indices { outboxes[index].clock(isTrusted: stamp.clock.isTrusted) }
     }
 }

@@ -5,6 +5,12 @@ import Signal
 /// Records (alerts, gaps, audit) go first, then live readings, then backlog. At most
 /// `settings.inFlight` messages are unacknowledged at a time.
 struct Outbox: Sendable {
+    /// Tells whether times may be published. Where a message carries one time a reading, backlog of
+    /// doubtful times waits until they are corrected.
+    mutating func clock(isTrusted: Bool) {
+        readings.holdsBacklog = settings.form == .cmms && !isTrusted
+    }
+
     /// What the outbox draws from, lent by the gateway for one call.
     struct Sources {
         var readings: RecentRows<SequencedReading>

@@ -75,7 +75,9 @@ struct UnitState: Sendable {
         }
         cells = PollPlanner.cells(of: module.map, channels: numbers)
         blocks = PollPlanner.blocks(for: module.map, channels: numbers).map { Block(read: $0) }
-        checks = module.map.identity + module.map.assumptions
+        checks = (module.map.identity + module.map.assumptions).filter { check in
+            check.channel.map { numbers.contains($0) } ?? true
+        }
         mustCheck = !checks.isEmpty
         reported = Array(repeating: false, count: channels.count)
         self.due = due

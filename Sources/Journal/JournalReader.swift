@@ -15,7 +15,7 @@ public final class JournalReader {
     /// Opens the journal at `path` for reading.
     ///
     /// - Throws: `StoreFault` where there is no journal, or none of ours.
-    public init(_ path: String) throws(StoreFault) {
+    public init(_ path: String) throws {
         self.path = path
         do {
             archive = try Archive(try Database(path: path, mode: .readOnly))

@@ -18,6 +18,7 @@ final class GatewayThread: @unchecked Sendable {
     private let mailbox = Mailbox<Message>()
     private var gateway: Gateway
     private let perform: @Sendable (Effect) -> Void
+    private let whenStopped = Locked<(@Sendable () -> Void)?>(nil)
     /// When the thread last came round: what a watchdog looks at.
     private let lastTurn = Locked<Int64>(monotonicNow())
 
@@ -41,6 +42,20 @@ final class GatewayThread: @unchecked Sendable {
     func post(_ event: Event) { mailbox.post(.event(event)) }
 
     func stop() { mailbox.close() }
+
+    /// `body` is called once, when everything is committed after `.stop`.
+    func onStopped(_ body: @escaping @Sendable () -> Void) {
+        whenStopped.withLock { $0 = body }
+    }
+
+    /// Everything is committed.
+    func tellStopped() {
+        let body = whenStopped.withLock { body in
+            defer { body = nil }
+            return body
+        }
+        body?()
+    }
 
     /// Runs `body` on the gateway's thread and waits for its answer.
     func ask<Answer: Sendable>(

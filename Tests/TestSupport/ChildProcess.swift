@@ -36,6 +36,13 @@ public final class ChildProcess: @unchecked Sendable {
             let signalled = process.terminationReason == .uncaughtSignal
             exit.post(signalled ? -process.terminationStatus : process.terminationStatus)
         }
+        // A child inherits the mask of the thread that starts it, and Swift's own threads block
+        // SIGTERM: such a child could be ended by SIGKILL alone.
+        var none = sigset_t()
+        var old = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &old)
+        defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
         try process.run()
         let handle = pipe.fileHandleForReading
         let thread = Thread { [lines, seen] in
