@@ -1,179 +1,221 @@
-import Foundation
+import Alerts
 import GatewayCore
+import Runtime
 import Signal
 
-/// Reads a journal beside the daemon that writes it, or without one. It never writes, and holds no
-/// view of the log for longer than one row takes.
+/// Reads the journal beside the one that writes it: for the page, exports and checks.
 ///
-/// Blocking: not for Swift's cooperative threads.
+/// Every call is a few short reads, so that the log can be moved meanwhile. Calls block: make them
+/// on a thread of one's own, one at a time per reader.
 public final class JournalReader {
-    private let database: Database
-    private let path: String
-    private var runs: [Int64: (epoch: UInt64, offset: Nanoseconds)] = [:]
+    let archive: Archive
+    let path: String
     private var tags: [InstrumentID: String] = [:]
 
-    /// A row as exports give it.
-    public struct Row: Sendable {
+    /// Opens the journal at `path` for reading.
+    ///
+    /// - Throws: `StoreFault` where there is no journal, or none of ours.
+    public init(_ path: String) throws {
+        self.path = path
+        do {
+            archive = try Archive(try Database(path: path, mode: .readOnly))
+            let id = try archive.database.integer("PRAGMA application_id")
+            guard id == Schema.applicationID else {
+                throw StoreFault.corrupt("\(path) is not a journal: application id \(id)")
+            }
+        } catch {
+            throw error as? StoreFault ?? .other("\(error)")
+        }
+    }
+
+    /// Runs reads in one short transaction; errors come out as faults.
+    func reading<Value>(_ body: () throws -> Value) throws(StoreFault) -> Value {
+        do {
+            return try archive.database.snapshot(body)
+        } catch {
+            throw error as? StoreFault ?? .other("\(error)")
+        }
+    }
+
+    // MARK: Rows
+
+    /// A reading with all of its identity.
+    public struct Row: Hashable, Sendable {
         public var epoch: UInt64
         public var sequence: UInt64
-        /// The tag, or the instrument's number where the register no longer knows it.
+        /// The tag, or the instrument's number where the register does not know it.
         public var tag: String
         /// The reading; its time is corrected where the clock was set later.
         public var reading: Reading
     }
 
-    /// The journal in numbers.
-    public struct Statistics: Sendable {
-        public var databaseBytes: Int64
-        public var logBytes: Int64
-        public var rows: Int64
-        public var readings: Int64
-        public var records: Int64
-        public var openAlerts: Int64
-        /// Runs that still hold something, oldest first: epoch and readings.
-        public var runs: [(epoch: UInt64, readings: Int64)]
-        public var from: WallTime?
-        public var to: WallTime?
-        /// Rollups by tier: minute, hour, day.
-        public var rollups: [Int64]
+    func row(_ entry: SequencedReading, of run: RunInfo) -> Row {
+        var reading = entry.reading
+        reading.stamp = run.corrected(reading.stamp)
+        return Row(
+            epoch: run.epoch,
+            sequence: entry.sequence,
+            tag: tag(of: reading.instrument),
+            reading: reading
+        )
     }
 
-    /// What `verify` found.
-    public struct Verification: Sendable {
-        public var rows: Int64 = 0
-        public var readings: Int64 = 0
-        /// Each fault in words; empty where the journal is whole.
-        public var faults: [String] = []
+    private func tag(of instrument: InstrumentID) -> String {
+        if let known = tags[instrument] { return known }
+        let found = (try? archive.instruments()) ?? []
+        for entry in found { tags[entry.id] = entry.tag.text }
+        let tag = tags[instrument] ?? "#\(instrument.rawValue)"
+        tags[instrument] = tag
+        return tag
     }
 
-    /// Opens the journal at `path`.
+    /// A page of rows and where the next one begins.
+    public struct Page: Sendable {
+        public var rows: [Row]
+        /// Give this as `after` for the next page; nil: there is nothing more.
+        public var next: Position?
+    }
+
+    /// Rows looked at for one page at the most, so that a page is a matter of milliseconds.
+    static let blocksPerPage = 400
+
+    /// Readings of an instrument (nil: of all) taken from `from` up to but not including `to`.
     ///
-    /// - Throws: `StoreFault` where there is no journal, or none of ours.
-    public init(_ path: String) throws {
-        self.path = path
-        database = try Database(path: path, isReadOnly: true)
-        guard try database.integer("PRAGMA application_id") == Schema.applicationID else {
-            throw StoreFault.corrupt("\(path) is not a journal of Loopgate")
-        }
-        let select = try database.prepare("SELECT id, epoch, offset FROM runs ORDER BY id")
-        while try select.step() {
-            runs[select.integer(0)] = (
-                UInt64(bitPattern: select.integer(1)), Nanoseconds(select.integer(2))
-            )
-        }
-        select.reset()
-        let register = try database.prepare("SELECT id, tag FROM instruments")
-        while try register.step() {
-            tags[InstrumentID(rawValue: UInt32(clamping: register.integer(0)))] =
-                register.text(1)
-        }
-        register.reset()
-    }
-
-    /// The journal in numbers.
-    public func statistics() throws -> Statistics {
-        var held: [(epoch: UInt64, readings: Int64)] = []
-        let select = try database.prepare(
-            "SELECT run, sum(count) FROM blocks GROUP BY run ORDER BY run"
-        )
-        while try select.step() {
-            guard let run = runs[select.integer(0)] else { continue }
-            held.append((run.epoch, select.integer(1)))
-        }
-        select.reset()
-        func wall(_ function: String) throws -> WallTime? {
-            let at = try database.integer("SELECT ifnull(\(function)(wall), 0) FROM blocks")
-            return at == 0 ? nil : WallTime(nanosecondsSince1970: at)
-        }
-        return Statistics(
-            databaseBytes: StoreFile.size(path),
-            logBytes: StoreFile.size(path + "-wal"),
-            rows: try database.integer("SELECT count(*) FROM blocks"),
-            readings: held.reduce(0) { $0 + $1.readings },
-            records: try database.integer("SELECT count(*) FROM records"),
-            openAlerts: try database.integer("SELECT count(*) FROM open_alerts"),
-            runs: held,
-            from: try wall("min"),
-            to: try wall("max"),
-            rollups: try RollupTier.allCases.map {
-                try database.integer("SELECT count(*) FROM rollups WHERE tier=\($0.rawValue)")
+    /// In the order they were stored. A page may hold fewer than `limit` rows and still have a next.
+    public func rows(
+        instrument: InstrumentID?,
+        from: WallTime,
+        to: WallTime,
+        after: Position? = nil,
+        limit: Int
+    ) throws(StoreFault) -> Page {
+        try reading {
+            guard from < to, limit > 0 else { return Page(rows: [], next: nil) }
+            let runs = try archive.runs()
+            let span = from.nanosecondsSince1970...(to.nanosecondsSince1970 - 1)
+            var start = RowKey(rowid: 0)
+            if let after, let run = runs.last(where: { $0.epoch == after.epoch }) {
+                start = RowKey(run: run.number, sequence: after.sequence)
             }
-        )
-    }
-
-    /// Checks every row: SQLite's own structure, each row's checksum, and that no sequence is missing
-    /// between rows of a run.
-    public func verify() throws -> Verification {
-        var found = Verification()
-        let structure = try database.text("PRAGMA quick_check(1)")
-        if structure != "ok" { found.faults.append("structure: \(structure)") }
-        var expected: [Int64: UInt64] = [:]
-        let select = try database.prepare(
-            "SELECT id, run, first, count, body FROM blocks ORDER BY id"
-        )
-        while try select.step() {
-            let id = select.integer(0)
-            let run = select.integer(1)
-            found.rows += 1
-            do throws(Undecodable) {
-                let block = try BlockCodec.decode(Sealed.open(select.blob(4), key: id))
-                let first = UInt64(clamping: select.integer(2))
-                if block.first != first || Int64(block.readings.count) != select.integer(3) {
-                    found.faults.append("row \(id): the columns do not agree with the body")
+            var page = Page(rows: [], next: nil)
+            var looked = 0
+            let tail = RowKey(rowid: try archive.flushedThrough().rowid + 1)
+            let stretches =
+                try archive.segments(over: span, runs: runs).map {
+                    $0.first...RowKey(run: $0.first.run, sequence: $0.lastSequence)
+                } + [tail...RowKey(rowid: .max)]
+            for stretch in stretches where stretch.upperBound >= start {
+                var from = stretch.lowerBound
+                if start > from { from = try archive.rowKey(holding: start) ?? from }
+                try archive.eachRow(max(from, stretch.lowerBound)...stretch.upperBound) { row in
+                    looked += 1
+                    guard let run = runs.last(where: { $0.number == row.key.run }),
+                        let block = try? archive.decode(row)
+                    else { return true }
+                    for entry in block.readings {
+                        let key = RowKey(run: run.number, sequence: entry.sequence)
+                        guard key > start || (after == nil && key >= start),
+                            instrument == nil || entry.reading.instrument == instrument
+                        else { continue }
+                        let time = run.civil(entry.reading.stamp)
+                        guard let time, span.contains(time.nanosecondsSince1970) else { continue }
+                        page.rows.append(self.row(entry, of: run))
+                        if page.rows.count == limit {
+                            page.next = Position(epoch: run.epoch, sequence: entry.sequence)
+                            return false
+                        }
+                    }
+                    if looked >= JournalReader.blocksPerPage {
+                        page.next = Position(epoch: run.epoch, sequence: block.last)
+                        return false
+                    }
+                    return true
                 }
-                found.readings += Int64(block.readings.count)
-            } catch {
-                found.faults.append("row \(id): \(error.what)")
+                if page.next != nil { return page }
             }
-            let first = UInt64(clamping: select.integer(2))
-            let count = UInt64(clamping: select.integer(3))
-            if let next = expected[run], count > 0, first != next {
-                found.faults.append("row \(id): begins at \(first) instead of \(next)")
-            }
-            if count > 0 { expected[run] = first + count }
+            return page
         }
-        select.reset()
-        return found
     }
 
-    /// Calls `body` for every reading stored, oldest row first, until it answers false.
-    ///
-    /// - from, to: limits by stored time, both included; nil: all.
-    public func forEachReading(
-        from: WallTime? = nil,
-        to: WallTime? = nil,
-        _ body: (Row) throws -> Bool
-    ) throws {
-        var id: Int64 = 0
-        let select = try database.prepare(
-            "SELECT id, run, body FROM blocks WHERE id > ? ORDER BY id LIMIT 1"
-        )
-        while true {
-            select.bind([.integer(id)])
-            guard try select.step() else { break }
-            id = select.integer(0)
-            let run = runs[select.integer(1)]
-            let bytes = select.blob(2)
-            select.reset()
-            guard let run, let block = try? BlockCodec.decode(Sealed.open(bytes, key: id)) else {
-                continue
-            }
-            for (index, reading) in block.readings.enumerated() {
-                var reading = reading
-                if run.offset != .zero, !reading.stamp.clock.isTrusted {
-                    reading.stamp.wall = reading.stamp.wall + run.offset
-                }
-                if let from, reading.stamp.wall < from { continue }
-                if let to, to < reading.stamp.wall { continue }
-                let tag = tags[reading.instrument] ?? "#\(reading.instrument.rawValue)"
-                let row = Row(
-                    epoch: run.epoch,
-                    sequence: block.first + UInt64(index),
-                    tag: tag,
-                    reading: reading
-                )
-                guard try body(row) else { return }
-            }
+    /// Readings by number, as the uplink reads them.
+    public func readings(
+        epoch: UInt64,
+        range: ClosedRange<UInt64>,
+        limit: Int
+    ) throws(StoreFault) -> [SequencedReading] {
+        try reading {
+            guard let run = try archive.runs().last(where: { $0.epoch == epoch }) else { return [] }
+            return try archive.readings(run, range, limit: max(1, limit), isPresent: false).rows
         }
+    }
+
+    // MARK: Records
+
+    /// Which records are wanted.
+    public enum RecordKind: Int64, Sendable {
+        case alert = 0
+        case gap = 1
+        case audit = 2
+    }
+
+    /// Records, newest first: of a kind, of an instrument, or of one alert.
+    public func records(
+        kind: RecordKind? = nil,
+        instrument: InstrumentID? = nil,
+        alert: AlertID? = nil,
+        before: Position? = nil,
+        limit: Int = 100
+    ) throws(StoreFault) -> [(position: Position, record: SequencedRecord)] {
+        try reading {
+            let runs = try archive.runs()
+            let run = before.flatMap { before in runs.last { $0.epoch == before.epoch } }
+            let end = run.map {
+                RowKey(run: $0.number, sequence: before?.sequence ?? 0).rowid
+            }
+            return try archive.database.rows(
+                """
+                SELECT key, monotonic, wall, clock, body, checksum FROM record
+                WHERE key < ?1 AND (?2 IS NULL OR kind = ?2)
+                  AND (?3 IS NULL OR instrument = ?3) AND (?4 IS NULL OR alert = ?4)
+                ORDER BY key DESC LIMIT ?5
+                """,
+                .integer(end ?? .max),
+                .optional(kind?.rawValue),
+                .optional(instrument.map { Int64($0.rawValue) }),
+                .optional(alert?.description),
+                .integer(Int64(max(1, limit)))
+            ) { row -> (Position, SequencedRecord)? in
+                let number = RowKey(rowid: row.integer(0)).run
+                guard let run = runs.last(where: { $0.number == number }),
+                    let record = RecordRow.decode(row, run: run)
+                else { return nil }
+                return (Position(epoch: run.epoch, sequence: record.sequence), record)
+            }.compactMap { $0 }
+        }
+    }
+
+    // MARK: Register
+
+    /// The whole register, by number.
+    public func instruments() throws(StoreFault) -> [RegisteredInstrument] {
+        try reading { try archive.instruments() }
+    }
+
+    /// The models of an instrument, newest first; without their bodies.
+    public func models(of instrument: InstrumentID) throws(StoreFault) -> [StoredModel] {
+        try reading { try archive.models(of: instrument) }
+    }
+
+    /// An instrument's calibrations, newest first.
+    public func calibrations(
+        of instrument: InstrumentID,
+        limit: Int = 100
+    ) throws(StoreFault) -> [StoredCalibration] {
+        try reading { try archive.calibrations(of: instrument, limit: limit) }
+    }
+
+    /// The text stored under a name.
+    public func setting(_ name: String) throws(StoreFault) -> String? {
+        try reading { try archive.setting(name) }
     }
 }

@@ -1,156 +1,157 @@
-import GatewayCore
 import Signal
 
-/// What is left of an instrument's readings over a minute, an hour or a day.
-public struct Rollup: Hashable, Sendable, Codable {
-    public var instrument: InstrumentID
-    /// Readings of any quality.
-    public var count: UInt32
-    /// Readings with a value; `minimum`, `maximum` and `mean` are over these and mean nothing at 0.
-    public var valued: UInt32
-    public var minimum: Double
-    public var maximum: Double
-    public var mean: Double
-    public var worst: Quality
+/// What is kept of many readings of one instrument: how many, between what, about what, and how
+/// far to trust them.
+public struct Rollup: Hashable, Sendable {
+    /// Readings that carried a usable (good or uncertain) value.
+    public private(set) var count: UInt64
+    /// Lowest, highest and mean of the usable values; nil where there were none.
+    public private(set) var values: Values?
+    /// The worst quality of all readings, usable or not.
+    public private(set) var worst: Quality
 
-    init(_ reading: Reading) {
-        instrument = reading.instrument
-        count = 1
-        valued = reading.value == nil ? 0 : 1
-        minimum = reading.value ?? 0
-        maximum = minimum
-        mean = minimum
-        worst = reading.quality
+    /// The three figures, in the instrument's unit.
+    public struct Values: Hashable, Sendable {
+        /// Lowest value.
+        public var lowest: Double
+        /// Highest value.
+        public var highest: Double
+        /// Arithmetic mean.
+        public var mean: Double
+
+        /// The three together.
+        public init(lowest: Double, highest: Double, mean: Double) {
+            self.lowest = lowest
+            self.highest = highest
+            self.mean = mean
+        }
     }
 
-    init(
-        instrument: InstrumentID,
-        count: UInt32,
-        valued: UInt32,
-        minimum: Double,
-        maximum: Double,
-        mean: Double,
-        worst: Quality
-    ) {
-        self.instrument = instrument
-        self.count = count
-        self.valued = valued
-        self.minimum = minimum
-        self.maximum = maximum
-        self.mean = mean
+    init(count: UInt64, values: Values?, worst: Quality) {
+        self.count = values == nil ? 0 : count
+        self.values = count == 0 ? nil : values
         self.worst = worst
     }
 
-    /// Takes the readings behind `other` in.
-    mutating func merge(_ other: Rollup) {
-        count &+= other.count
-        if other.worst.level > worst.level { worst = other.worst }
-        guard other.valued > 0 else { return }
-        if valued == 0 {
-            (minimum, maximum, mean) = (other.minimum, other.maximum, other.mean)
-        } else {
-            minimum = Swift.min(minimum, other.minimum)
-            maximum = Swift.max(maximum, other.maximum)
-            let share = Double(other.valued) / (Double(valued) + Double(other.valued))
-            mean += (other.mean - mean) * share
+    /// The rollup of a single reading.
+    public init(_ value: Double?, quality: Quality) {
+        worst = quality
+        guard let value, quality.level != .bad else {
+            count = 0
+            values = nil
+            return
         }
-        valued &+= other.valued
+        count = 1
+        values = Values(lowest: value, highest: value, mean: value)
+    }
+
+    /// Adds the readings of another rollup, which must not be in this one already.
+    public mutating func merge(_ other: Rollup) {
+        worst = Rollup.worse(worst, other.worst)
+        guard let theirs = other.values else { return }
+        guard let ours = values else {
+            count = other.count
+            values = theirs
+            return
+        }
+        count &+= other.count
+        let share = Double(other.count) / Double(max(count, 1))
+        // Weighted without a sum, which could overflow: halfway between two finite numbers is finite.
+        values = Values(
+            lowest: min(ours.lowest, theirs.lowest),
+            highest: max(ours.highest, theirs.highest),
+            mean: ours.mean * (1 - share) + theirs.mean * share
+        )
+    }
+
+    /// The worse of two: by level, then by code, so that merging in any order gives the same.
+    private static func worse(_ a: Quality, _ b: Quality) -> Quality {
+        a.rawValue >= b.rawValue ? a : b
     }
 }
 
-/// The three spans that readings are rolled up over.
-public enum RollupTier: Int64, Hashable, Sendable, CaseIterable {
+/// How coarse a rollup is.
+public enum RollupLevel: UInt8, Hashable, Sendable, CaseIterable {
     case minute = 0
     case hour = 1
     case day = 2
 
-    /// The length in seconds.
-    public var seconds: Int64 {
+    /// Length of one bucket.
+    public var width: Nanoseconds {
+        switch self {
+        case .minute: .seconds(60)
+        case .hour: .seconds(3_600)
+        case .day: .seconds(86_400)
+        }
+    }
+
+    /// Buckets in one stored row of one instrument: an hour of minutes, a day of hours, 32 days.
+    var bucketsPerRow: Int64 {
         switch self {
         case .minute: 60
-        case .hour: 3_600
-        case .day: 86_400
+        case .hour: 24
+        case .day: 32
         }
     }
 
-    /// The start, in seconds since 1970, of the span that holds `wall`.
-    func start(of wall: WallTime) -> Int64 {
-        let seconds = Int64((Double(wall.nanosecondsSince1970) / 1e9).rounded(.down))
-        return (seconds - ((seconds % self.seconds) + self.seconds) % self.seconds)
-    }
-}
+    var coarser: RollupLevel? { RollupLevel(rawValue: rawValue + 1) }
+    var finer: RollupLevel? { rawValue == 0 ? nil : RollupLevel(rawValue: rawValue - 1) }
 
-/// The rollups of all instruments over one span, as one row: sorted by instrument.
-enum RollupCodec {
-    static func encode(_ rollups: some Collection<Rollup>) -> [UInt8] {
-        var out = ByteWriter(reserving: rollups.count * 32)
-        out.put(varint: UInt64(rollups.count))
-        for rollup in rollups.sorted(by: { $0.instrument < $1.instrument }) {
-            out.put(varint: UInt64(rollup.instrument.rawValue))
-            out.put(varint: UInt64(rollup.count))
-            out.put(varint: UInt64(rollup.valued))
-            out.put(rollup.worst.rawValue)
-            guard rollup.valued > 0 else { continue }
-            // Charts need seven digits of these; the readings themselves are kept exactly.
-            out.put(float: Float(rollup.minimum))
-            out.put(float: Float(rollup.maximum))
-            out.put(float: Float(rollup.mean))
-        }
-        return out.bytes
+    /// The number of the bucket that holds `time`, counted from 1970.
+    func bucket(of time: WallTime) -> Int64 {
+        let width = width.count
+        let (quotient, rest) = time.nanosecondsSince1970.quotientAndRemainder(dividingBy: width)
+        return rest < 0 ? quotient - 1 : quotient
     }
 
-    static func decode(_ bytes: ArraySlice<UInt8>) throws(Undecodable) -> [Rollup] {
-        var reader = ByteReader(bytes)
-        var rollups: [Rollup] = []
-        for _ in 0..<(try reader.count(atMost: 1_000_000)) {
-            guard let id = UInt32(exactly: try reader.varint()),
-                let count = UInt32(exactly: try reader.varint()),
-                let valued = UInt32(exactly: try reader.varint()),
-                let worst = Quality(rawValue: try reader.byte())
-            else { throw Undecodable("rollup out of range") }
-            var rollup = Rollup(
-                instrument: InstrumentID(rawValue: id),
-                count: count,
-                valued: valued,
-                minimum: 0,
-                maximum: 0,
-                mean: 0,
-                worst: worst
-            )
-            if valued > 0 {
-                rollup.minimum = Double(try reader.float())
-                rollup.maximum = Double(try reader.float())
-                rollup.mean = Double(try reader.float())
-            }
-            rollups.append(rollup)
-        }
-        return rollups
+    /// When bucket `number` starts.
+    func start(of number: Int64) -> WallTime {
+        WallTime(nanosecondsSince1970: number.multipliedReportingOverflow(by: width.count).0)
+    }
+
+    /// The row that holds bucket `number`.
+    func row(of number: Int64) -> Int64 {
+        number >= 0 ? number / bucketsPerRow : (number + 1) / bucketsPerRow - 1
     }
 }
 
-/// Readings of the span under way, per tier.
-struct RollupAccumulator {
-    private(set) var start: Int64?
-    private(set) var rollups: [InstrumentID: Rollup] = [:]
-    let tier: RollupTier
+/// The minutes of the readings that are stored but not yet rolled up in the database.
+struct MinuteRollups {
+    private(set) var minutes: [Int64: [UInt32: Rollup]] = [:]
+    private var open: (minute: Int64, from: Int64, to: Int64)?
+    private var current: [UInt32: Rollup] = [:]
 
-    init(tier: RollupTier) { self.tier = tier }
+    var isEmpty: Bool { minutes.isEmpty && current.isEmpty }
 
-    /// Takes a rollup of a smaller span that began at `wall` in; gives the span that this closes.
-    mutating func add(
-        _ rollup: Rollup,
-        at wall: WallTime
-    ) -> (start: Int64, rollups: [Rollup])? {
-        let begins = tier.start(of: wall)
-        var closed: (start: Int64, rollups: [Rollup])?
-        if let start, start != begins {
-            closed = (start, Array(rollups.values))
-            rollups.removeAll(keepingCapacity: true)
+    /// Adds one reading taken at `time`.
+    mutating func add(_ reading: Reading, at time: WallTime) {
+        let nanoseconds = time.nanosecondsSince1970
+        if let open, nanoseconds >= open.from, nanoseconds < open.to {
+        } else {
+            close()
+            let minute = RollupLevel.minute.bucket(of: time)
+            let from = RollupLevel.minute.start(of: minute)
+            open = (minute, from.nanosecondsSince1970, (from + .seconds(60)).nanosecondsSince1970)
         }
-        start = begins
-        if rollups[rollup.instrument]?.merge(rollup) == nil {
-            rollups[rollup.instrument] = rollup
+        let single = Rollup(reading.value, quality: reading.quality)
+        let id = reading.instrument.rawValue
+        if current[id]?.merge(single) == nil { current[id] = single }
+    }
+
+    /// Every minute, the running one too.
+    mutating func all() -> [Int64: [UInt32: Rollup]] {
+        close()
+        return minutes
+    }
+
+    private mutating func close() {
+        guard let minute = open?.minute else { return }
+        minutes[minute, default: [:]].merge(current) { old, new in
+            var both = old
+            both.merge(new)
+            return both
         }
-        return closed
+        current.removeAll(keepingCapacity: true)
+        open = nil
     }
 }

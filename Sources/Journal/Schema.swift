@@ -2,57 +2,85 @@ import GatewayCore
 
 /// The database's tables and how older ones become newer ones.
 enum Schema {
-    /// `LPGT`: tells our files from others.
-    static let applicationID: Int64 = 0x4C50_4754
+    /// `LPGJ`: tells our files from others.
+    static let applicationID: Int64 = 0x4C50_474A
+    /// Small pages: a commit changes a few hundred bytes of two or three of them, and all of that
+    /// must fit one sector of the log.
     static let pageBytes = 1024
 
     /// One step per version; a step once released is never changed.
     private static let migrations: [String] = [
         """
-        CREATE TABLE runs(id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, offset INTEGER NOT NULL DEFAULT 0);
-        CREATE TABLE blocks(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, first INTEGER NOT NULL,
-          count INTEGER NOT NULL, wall INTEGER, body BLOB NOT NULL);
-        CREATE TABLE records(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, seq INTEGER NOT NULL,
-          kind TEXT NOT NULL, wall INTEGER NOT NULL, monotonic INTEGER NOT NULL, clock INTEGER NOT NULL,
-          alert TEXT, body TEXT NOT NULL);
-        CREATE UNIQUE INDEX records_by_sequence ON records(run, seq);
-        CREATE TABLE open_alerts(alert TEXT PRIMARY KEY, record INTEGER NOT NULL) WITHOUT ROWID;
-        CREATE TABLE rollups(tier INTEGER NOT NULL, start INTEGER NOT NULL, body BLOB NOT NULL,
-          PRIMARY KEY(tier, start)) WITHOUT ROWID;
-        CREATE TABLE instruments(id INTEGER PRIMARY KEY, tag TEXT NOT NULL UNIQUE, retired INTEGER NOT NULL DEFAULT 0);
-        CREATE TABLE state(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+        CREATE TABLE run(number INTEGER PRIMARY KEY AUTOINCREMENT, epoch INTEGER NOT NULL UNIQUE,
+          last_reading INTEGER NOT NULL DEFAULT 0, last_record INTEGER NOT NULL DEFAULT 0,
+          clock_offset INTEGER);
+        CREATE TABLE connection(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE);
+        CREATE TABLE delivery(connection INTEGER NOT NULL, stream INTEGER NOT NULL,
+          run INTEGER NOT NULL, body BLOB NOT NULL,
+          PRIMARY KEY(connection, stream, run)) WITHOUT ROWID;
+        CREATE TABLE block(key INTEGER PRIMARY KEY, body BLOB NOT NULL);
+        CREATE TABLE codebook(id INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
+        CREATE TABLE segment(key INTEGER PRIMARY KEY, body BLOB NOT NULL);
+        CREATE TABLE staged(key INTEGER PRIMARY KEY, body BLOB NOT NULL);
+        CREATE TABLE rollup(key INTEGER PRIMARY KEY, body BLOB NOT NULL);
+        CREATE TABLE rebuild(first INTEGER PRIMARY KEY, last INTEGER NOT NULL);
+        CREATE TABLE record(key INTEGER PRIMARY KEY, kind INTEGER NOT NULL, instrument INTEGER,
+          alert TEXT, monotonic INTEGER NOT NULL, wall INTEGER NOT NULL, clock INTEGER NOT NULL,
+          body TEXT NOT NULL, checksum INTEGER NOT NULL);
+        CREATE INDEX record_of_alert ON record(alert) WHERE alert IS NOT NULL;
+        CREATE TABLE open_alert(alert TEXT PRIMARY KEY, record INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE gap(id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+        CREATE TABLE state(name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+        CREATE TABLE instrument(id INTEGER PRIMARY KEY AUTOINCREMENT, tag TEXT NOT NULL UNIQUE,
+          settings TEXT, retired INTEGER NOT NULL DEFAULT 0);
+        CREATE TABLE model(id INTEGER PRIMARY KEY AUTOINCREMENT, instrument INTEGER NOT NULL,
+          version INTEGER NOT NULL, trained_at INTEGER NOT NULL, trained_by TEXT NOT NULL,
+          windows INTEGER NOT NULL, contamination REAL, wanted_rate REAL,
+          feature_version INTEGER NOT NULL, checksum INTEGER NOT NULL,
+          active INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL, UNIQUE(instrument, version));
+        CREATE TABLE calibration(id INTEGER PRIMARY KEY AUTOINCREMENT,
+          instrument INTEGER NOT NULL, performed_at INTEGER NOT NULL, body TEXT NOT NULL);
+        CREATE INDEX calibration_of_instrument ON calibration(instrument, performed_at);
+        CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
         """
     ]
 
     static var version: Int64 { Int64(migrations.count) }
 
-    /// Makes the tables or brings them up to date; `.corrupt` for a file that is not ours or is newer.
-    static func prepare(_ database: Database, isNew: Bool) throws(StoreFault) {
+    /// Makes the tables or brings them up to date.
+    ///
+    /// - Throws: `.corrupt` for a file that is not ours, or of a newer release.
+    static func prepare(_ database: borrowing Database, isNew: Bool) throws {
         if isNew {
-            try database.run("PRAGMA page_size=\(pageBytes)")
+            try database.execute("PRAGMA page_size=\(pageBytes)")
         } else {
             let id = try database.integer("PRAGMA application_id")
-            let tables = try database.integer("SELECT count(*) FROM sqlite_master")
+            let tables = try database.integer("SELECT count(*) FROM sqlite_schema")
             guard id == applicationID, tables > 0 else {
-                throw .corrupt("it is not a journal: application id \(id), \(tables) tables")
+                throw StoreFault.corrupt(
+                    "it is not a journal: application id \(id), \(tables) tables"
+                )
             }
         }
-        try database.run(
+        try database.execute(
             """
-            PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;
-            PRAGMA temp_store=MEMORY; PRAGMA cache_size=-1024;
+            PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;
+            PRAGMA cache_size=-1024; PRAGMA secure_delete=OFF; PRAGMA trusted_schema=OFF;
             """
         )
         let found = try database.integer("PRAGMA user_version")
         guard found <= version else {
-            throw .other("made by a newer Loopgate (schema \(found), this one knows \(version))")
+            throw StoreFault.corrupt(
+                "made by a newer Loopgate (schema \(found), this one knows \(version))"
+            )
         }
         for step in Int(found)..<migrations.count {
-            try database.transaction { () throws(StoreFault) in
-                try database.run(migrations[step])
-                try database.run("PRAGMA user_version=\(step + 1)")
-                try database.run("PRAGMA application_id=\(applicationID)")
+            try database.transaction {
+                try database.execute(migrations[step])
+                try database.execute("PRAGMA user_version=\(step + 1)")
+                try database.execute("PRAGMA application_id=\(applicationID)")
             }
         }
+        if found < version { try database.checkpoint(.passive) }
     }
 }

@@ -61,7 +61,7 @@ struct JournalCommand: AsyncParsableCommand {
             print("to           \(text(numbers.to))")
             print("records      \(numbers.records), \(numbers.openAlerts) alerts open")
             print(
-                "rollups      \(numbers.rollups[0]) minutes, \(numbers.rollups[1]) hours, \(numbers.rollups[2]) days"
+                "rollup rows  \(numbers.rollups[0]) of minutes, \(numbers.rollups[1]) of hours, \(numbers.rollups[2]) of days"
             )
             for run in numbers.runs { print("run \(run.epoch.hex)  \(run.readings) readings") }
         }

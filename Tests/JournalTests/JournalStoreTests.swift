@@ -316,8 +316,8 @@ import Testing
         case "truncated": try Data(contentsOf: file).prefix(5_000).write(to: file)
         case "foreign":
             try FileManager.default.removeItem(at: file)
-            let other = try Database(path: path)
-            try other.run("CREATE TABLE other(x); INSERT INTO other VALUES(1)")
+            let other = try Database(path: path, mode: .readWrite)
+            try other.execute("CREATE TABLE other(x); INSERT INTO other VALUES(1)")
         default:
             try FileManager.default.removeItem(at: file)
             try Data("log without database".utf8).write(to: URL(fileURLWithPath: path + "-wal"))
@@ -434,10 +434,11 @@ extension JournalStoreTests {
         #expect(numbers.readings == 320)
         #expect(numbers.runs.map(\.epoch) == [1])
         // Damage behind the reader's back is found.
-        let writer = try Database(path: folder.file("journal.db"))
-        try writer.run("UPDATE blocks SET body = zeroblob(40) WHERE id = 7")
+        let writer = try Database(path: folder.file("journal.db"), mode: .readWrite)
+        let key = RowKey(run: 1, sequence: 97).rowid
+        try writer.run("UPDATE block SET body = zeroblob(40) WHERE key = ?", .integer(key))
         let damaged = try JournalReader(folder.file("journal.db")).verify()
-        #expect(damaged.faults.contains { $0.hasPrefix("row 7:") })
+        #expect(damaged.faults.contains { $0.hasPrefix("run 1, row at 97:") })
         await store.close()
     }
 }

@@ -1,0 +1,318 @@
+import GatewayCore
+import Signal
+
+/// An instrument as the register keeps it.
+public struct RegisteredInstrument: Hashable, Sendable {
+    public var id: InstrumentID
+    public var tag: Tag
+    /// The settings as JSON text, in the form the caller gave them; nil: none stored.
+    public var settings: String?
+    /// Retired instruments keep their number and their history, and are polled no more.
+    public var isRetired: Bool
+}
+
+/// A trained model of one instrument.
+public struct StoredModel: Hashable, Sendable {
+    public var instrument: InstrumentID
+    /// 1 for the first of its instrument, then rising; never used twice.
+    public var version: Int
+    public var trainedAt: WallTime
+    public var trainedBy: String
+    /// Windows of the baseline it was trained on.
+    public var windows: Int
+    /// Share of outliers assumed in the baseline, or the wanted false alarms a day: one of them.
+    public var contamination: Double?
+    public var wantedRate: Double?
+    /// Version of the set of features it was trained on: another one cannot use it.
+    public var featureVersion: Int
+    public var isActive: Bool
+
+    public init(
+        instrument: InstrumentID,
+        version: Int = 0,
+        trainedAt: WallTime,
+        trainedBy: String,
+        windows: Int,
+        contamination: Double? = nil,
+        wantedRate: Double? = nil,
+        featureVersion: Int,
+        isActive: Bool = false
+    ) {
+        self.instrument = instrument
+        self.version = version
+        self.trainedAt = trainedAt
+        self.trainedBy = trainedBy
+        self.windows = windows
+        self.contamination = contamination
+        self.wantedRate = wantedRate
+        self.featureVersion = featureVersion
+        self.isActive = isActive
+    }
+}
+
+/// A calibration that was recorded.
+public struct StoredCalibration: Hashable, Sendable {
+    public var instrument: InstrumentID
+    public var performedAt: WallTime
+    /// Everything else (by whom, passed, as found, as left, points) as JSON text.
+    public var body: String
+
+    public init(instrument: InstrumentID, performedAt: WallTime, body: String) {
+        self.instrument = instrument
+        self.performedAt = performedAt
+        self.body = body
+    }
+}
+
+extension JournalStore {
+    // MARK: Instruments
+
+    /// The numbers of `tags` in the register; new tags get new numbers, and none is used twice.
+    public func register(_ tags: [Tag]) throws(StoreFault) -> [Tag: InstrumentID] {
+        try result { writer in
+            let archive = writer.archive
+            return try archive.database.transaction {
+                var numbers: [Tag: InstrumentID] = [:]
+                for tag in tags {
+                    // Not INSERT OR IGNORE: that would use up a number each time.
+                    let known = try archive.database.integer(
+                        "SELECT id FROM instrument WHERE tag=?",
+                        .text(tag.text)
+                    )
+                    if known == 0 {
+                        try archive.database.run(
+                            "INSERT INTO instrument(tag) VALUES(?)",
+                            .text(tag.text)
+                        )
+                    }
+                    let id =
+                        known == 0
+                        ? try archive.database.integer("SELECT last_insert_rowid()") : known
+                    numbers[tag] = InstrumentID(rawValue: UInt32(clamping: id))
+                }
+                return numbers
+            }
+        }.get()
+    }
+
+    /// Stores an instrument's settings (JSON text) and whether it is retired.
+    public func save(
+        settings: String?,
+        isRetired: Bool,
+        of instrument: InstrumentID
+    ) throws(StoreFault) {
+        try result {
+            try $0.archive.database.run(
+                "UPDATE instrument SET settings=?, retired=? WHERE id=?",
+                .optional(settings),
+                .integer(isRetired ? 1 : 0),
+                .integer(Int64(instrument.rawValue))
+            )
+        }.get()
+    }
+
+    /// The whole register, by number.
+    public func instruments() throws(StoreFault) -> [RegisteredInstrument] {
+        try result { try $0.archive.instruments() }.get()
+    }
+
+    // MARK: Models
+
+    /// Stores a model under the next version of its instrument and tells that version.
+    ///
+    /// - activating: makes it the one in use at once.
+    public func add(
+        _ model: StoredModel,
+        body: [UInt8],
+        activating: Bool
+    ) throws(StoreFault) -> Int {
+        try result { writer in
+            let archive = writer.archive
+            let id = Int64(model.instrument.rawValue)
+            return try archive.database.transaction {
+                let version = try archive.database.integer(
+                    "SELECT ifnull(max(version), 0) + 1 FROM model WHERE instrument=?",
+                    .integer(id)
+                )
+                try archive.database.run(
+                    """
+                    INSERT INTO model(instrument, version, trained_at, trained_by, windows,
+                      contamination, wanted_rate, feature_version, checksum, body)
+                    VALUES(?,?,?,?,?,?,?,?,?,?)
+                    """,
+                    .integer(id),
+                    .integer(version),
+                    .integer(model.trainedAt.nanosecondsSince1970),
+                    .text(model.trainedBy),
+                    .integer(Int64(model.windows)),
+                    model.contamination.map { .real($0) } ?? .null,
+                    model.wantedRate.map { .real($0) } ?? .null,
+                    .integer(Int64(model.featureVersion)),
+                    .integer(Int64(Checksum.of(body, key: id))),
+                    .blob(body)
+                )
+                if activating { try JournalStore.activate(version, id, archive) }
+                return Int(clamping: version)
+            }
+        }.get()
+    }
+
+    /// Makes one version of an instrument's model the one in use; false: there is no such version.
+    public func activate(
+        version: Int,
+        of instrument: InstrumentID
+    ) throws(StoreFault) -> Bool {
+        try result { writer in
+            let archive = writer.archive
+            let id = Int64(instrument.rawValue)
+            return try archive.database.transaction {
+                let found = try archive.database.integer(
+                    "SELECT count(*) FROM model WHERE instrument=? AND version=?",
+                    .integer(id),
+                    .integer(Int64(version))
+                )
+                guard found == 1 else { return false }
+                try JournalStore.activate(Int64(version), id, archive)
+                return true
+            }
+        }.get()
+    }
+
+    private static func activate(
+        _ version: Int64,
+        _ instrument: Int64,
+        _ archive: Archive
+    ) throws {
+        try archive.database.run(
+            "UPDATE model SET active = (version = ?) WHERE instrument=?",
+            .integer(version),
+            .integer(instrument)
+        )
+    }
+
+    /// The models of an instrument, newest first; without their bodies.
+    public func models(of instrument: InstrumentID) throws(StoreFault) -> [StoredModel] {
+        try result { try $0.archive.models(of: instrument) }.get()
+    }
+
+    /// The body of one version; nil: none, or its checksum is wrong.
+    public func body(
+        version: Int,
+        of instrument: InstrumentID
+    ) throws(StoreFault) -> [UInt8]? {
+        try result { writer in
+            let id = Int64(instrument.rawValue)
+            let found = try writer.archive.database.first(
+                "SELECT body, checksum FROM model WHERE instrument=? AND version=?",
+                .integer(id),
+                .integer(Int64(version))
+            ) { ($0.blob(0), $0.integer(1)) }
+            guard let (body, sum) = found, Int64(Checksum.of(body, key: id)) == sum else {
+                return nil
+            }
+            return body
+        }.get()
+    }
+
+    // MARK: Calibrations
+
+    /// Adds a calibration to the record.
+    public func add(_ calibration: StoredCalibration) throws(StoreFault) {
+        try result {
+            try $0.archive.database.run(
+                "INSERT INTO calibration(instrument, performed_at, body) VALUES(?,?,?)",
+                .integer(Int64(calibration.instrument.rawValue)),
+                .integer(calibration.performedAt.nanosecondsSince1970),
+                .text(calibration.body)
+            )
+        }.get()
+    }
+
+    /// An instrument's calibrations, newest first.
+    public func calibrations(
+        of instrument: InstrumentID,
+        limit: Int = 100
+    ) throws(StoreFault) -> [StoredCalibration] {
+        try result { try $0.archive.calibrations(of: instrument, limit: limit) }.get()
+    }
+
+    // MARK: Settings
+
+    /// Stores a text under a name; nil removes it.
+    public func set(_ name: String, to value: String?) throws(StoreFault) {
+        try result { writer in
+            if let value {
+                try writer.archive.database.run(
+                    "INSERT OR REPLACE INTO setting(name, value) VALUES(?,?)",
+                    .text(name),
+                    .text(value)
+                )
+            } else {
+                try writer.archive.database.run("DELETE FROM setting WHERE name=?", .text(name))
+            }
+        }.get()
+    }
+
+    /// The text stored under a name.
+    public func setting(_ name: String) throws(StoreFault) -> String? {
+        try result { try $0.archive.setting(name) }.get()
+    }
+}
+
+extension Archive {
+    func instruments() throws -> [RegisteredInstrument] {
+        try database.rows("SELECT id, tag, settings, retired FROM instrument ORDER BY id") {
+            row -> RegisteredInstrument? in
+            guard let tag = Tag(row.text(1)) else { return nil }
+            return RegisteredInstrument(
+                id: InstrumentID(rawValue: UInt32(clamping: row.integer(0))),
+                tag: tag,
+                settings: row.optionalText(2),
+                isRetired: row.integer(3) != 0
+            )
+        }.compactMap { $0 }
+    }
+
+    func models(of instrument: InstrumentID) throws -> [StoredModel] {
+        try database.rows(
+            """
+            SELECT version, trained_at, trained_by, windows, contamination, wanted_rate,
+              feature_version, active FROM model WHERE instrument=? ORDER BY version DESC
+            """,
+            .integer(Int64(instrument.rawValue))
+        ) {
+            StoredModel(
+                instrument: instrument,
+                version: Int(clamping: $0.integer(0)),
+                trainedAt: WallTime(nanosecondsSince1970: $0.integer(1)),
+                trainedBy: $0.text(2),
+                windows: Int(clamping: $0.integer(3)),
+                contamination: $0.isNull(4) ? nil : $0.real(4),
+                wantedRate: $0.isNull(5) ? nil : $0.real(5),
+                featureVersion: Int(clamping: $0.integer(6)),
+                isActive: $0.integer(7) != 0
+            )
+        }
+    }
+
+    func calibrations(of instrument: InstrumentID, limit: Int) throws -> [StoredCalibration] {
+        try database.rows(
+            """
+            SELECT performed_at, body FROM calibration WHERE instrument=?
+            ORDER BY performed_at DESC, id DESC LIMIT ?
+            """,
+            .integer(Int64(instrument.rawValue)),
+            .integer(Int64(limit))
+        ) {
+            StoredCalibration(
+                instrument: instrument,
+                performedAt: WallTime(nanosecondsSince1970: $0.integer(0)),
+                body: $0.text(1)
+            )
+        }
+    }
+
+    func setting(_ name: String) throws -> String? {
+        try database.first("SELECT value FROM setting WHERE name=?", .text(name)) { $0.text(0) }
+    }
+}
