@@ -13,10 +13,16 @@ func pure(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 
 /// An edge room: one wrapper around one real thing.
 func edge(
-    _ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    resources: [Resource]? = nil
 ) -> Target {
     .target(
-        name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+        name: name,
+        dependencies: dependencies,
+        resources: resources,
+        swiftSettings: strict
+    )
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -36,7 +42,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-numerics", exact: "1.1.1"),
         .package(
-            url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+            url: "https://github.com/hummingbird-project/hummingbird",
+            exact: "2.28.1",
+            traits: []
+        ),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
@@ -47,16 +56,30 @@ let package = Package(
         pure("GatewayCore", ["Signal", "Detection", "Alerts"]),
 
         .systemLibrary(
-            name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
+            name: "CModbus",
+            pkgConfig: "libmodbus",
+            providers: [.apt(["libmodbus-dev"])]
+        ),
         .systemLibrary(
-            name: "CMosquitto", pkgConfig: "libmosquitto",
-            providers: [.apt(["libmosquitto-dev", "libssl-dev"])]),
+            name: "CMosquitto",
+            pkgConfig: "libmosquitto",
+            providers: [.apt(["libmosquitto-dev", "libssl-dev"])]
+        ),
         .systemLibrary(
-            name: "CGPIOD", pkgConfig: "libgpiod", providers: [.apt(["libgpiod-dev"])]),
+            name: "CGPIOD",
+            pkgConfig: "libgpiod",
+            providers: [.apt(["libgpiod-dev"])]
+        ),
         .systemLibrary(
-            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+            name: "CSQLite",
+            pkgConfig: "sqlite3",
+            providers: [.apt(["libsqlite3-dev"])]
+        ),
         .systemLibrary(
-            name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+            name: "CSystemd",
+            pkgConfig: "libsystemd",
+            providers: [.apt(["libsystemd-dev"])]
+        ),
 
         edge("Runtime", []),
         edge("Fieldbus", core + ["Runtime", "CModbus"]),
@@ -67,21 +90,27 @@ let package = Package(
         edge(
             "LocalPage",
             core + ["Runtime", log, .product(name: "Hummingbird", package: "hummingbird")],
-            resources: [.embedInCode("Page")]),
+            resources: [.embedInCode("Page")]
+        ),
         edge("Plant", core + ["Runtime"]),
+        edge("Evaluation", ["Signal", "Detection"]),
         .executableTarget(
             name: "loopgate",
             dependencies: core + [
                 "Runtime", "Fieldbus", "Journal", "Uplink", "Relay", "Profiles", "LocalPage",
-                "Plant", "CSystemd", log,
+                "Plant", "Evaluation", "CSystemd", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: strict),
+            swiftSettings: strict
+        ),
 
         .target(
-            name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport",
-            swiftSettings: strict),
+            name: "TestSupport",
+            dependencies: ["Runtime"],
+            path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
         tests("SignalTests", ["Signal", "TestSupport"]),
         tests("DetectionTests", ["Detection", "TestSupport"]),
         tests("AlertsTests", ["Alerts", "TestSupport"]),
@@ -92,9 +121,13 @@ let package = Package(
         tests("UplinkTests", core + ["Uplink", "TestSupport"]),
         tests("RelayTests", core + ["Relay", "TestSupport"]),
         tests("ProfilesTests", core + ["Profiles", "TestSupport"]),
-        tests("LocalPageTests", core + ["LocalPage", "TestSupport"]),
-        tests("PlantTests", core + ["Plant", "TestSupport"]),
+        tests("LocalPageTests", core + ["LocalPage", "Runtime", log, "TestSupport"]),
+        tests("PlantTests", core + ["Plant", "Profiles", "Runtime", "TestSupport"]),
+        tests("EvaluationTests", ["Signal", "Detection", "Evaluation", "TestSupport"]),
         tests("HouseTests", ["TestSupport"]),
-        tests("DaemonTests", core + ["TestSupport", "loopgate"]),
+        tests(
+            "DaemonTests",
+            core + ["Runtime", "Journal", "Plant", "TestSupport", "loopgate"]
+        ),
     ]
 )

@@ -20,8 +20,13 @@ public struct BusRequest: Hashable, Sendable {
     public var quietBefore: Nanoseconds
 
     public init(
-        id: UInt64, unit: UnitAddress, table: RegisterTable, address: UInt16, count: UInt16,
-        responseTimeout: Nanoseconds, quietBefore: Nanoseconds = .zero
+        id: UInt64,
+        unit: UnitAddress,
+        table: RegisterTable,
+        address: UInt16,
+        count: UInt16,
+        responseTimeout: Nanoseconds,
+        quietBefore: Nanoseconds = .zero
     ) {
         self.id = id
         self.unit = unit
@@ -65,8 +70,11 @@ public struct BusReply: Sendable {
     public var strayWasReply: Bool
 
     public init(
-        request: BusRequest, outcome: Result<[UInt16], BusFault>, received: Stamp,
-        strayBytes: Int = 0, strayWasReply: Bool = false
+        request: BusRequest,
+        outcome: Result<[UInt16], BusFault>,
+        received: Stamp,
+        strayBytes: Int = 0,
+        strayWasReply: Bool = false
     ) {
         self.request = request
         self.outcome = outcome
@@ -157,7 +165,12 @@ public struct GapRecord: Hashable, Sendable, Codable {
     public var cause: Cause
 
     public init(
-        epoch: UInt64, first: UInt64, last: UInt64, from: WallTime?, to: WallTime?, cause: Cause
+        epoch: UInt64,
+        first: UInt64,
+        last: UInt64,
+        from: WallTime?,
+        to: WallTime?,
+        cause: Cause
     ) {
         self.epoch = epoch
         self.first = first
@@ -199,7 +212,10 @@ public struct DeliveryMark: Hashable, Sendable {
     public var ranges: [ClosedRange<UInt64>]
 
     public init(
-        connection: String, stream: StoreStream, epoch: UInt64, floor: UInt64,
+        connection: String,
+        stream: StoreStream,
+        epoch: UInt64,
+        floor: UInt64,
         ranges: [ClosedRange<UInt64>] = []
     ) {
         self.connection = connection
@@ -239,9 +255,14 @@ public struct Commit: Sendable {
     public var now: WallTime?
 
     public init(
-        id: UInt64, epoch: UInt64, readings: [SequencedReading] = [],
-        records: [SequencedRecord] = [], offers: [LiveOffer] = [],
-        delivery: [DeliveryMark] = [], detectorState: [UInt8]? = nil, now: WallTime? = nil
+        id: UInt64,
+        epoch: UInt64,
+        readings: [SequencedReading] = [],
+        records: [SequencedRecord] = [],
+        offers: [LiveOffer] = [],
+        delivery: [DeliveryMark] = [],
+        detectorState: [UInt8]? = nil,
+        now: WallTime? = nil
     ) {
         self.id = id
         self.epoch = epoch
@@ -341,8 +362,11 @@ public struct StoreOpening: Sendable {
     public var damage: String?
 
     public init(
-        epochs: [Epoch] = [], delivery: [DeliveryMark] = [], openAlerts: [AlertTransition] = [],
-        detectorState: [UInt8]? = nil, damage: String? = nil
+        epochs: [Epoch] = [],
+        delivery: [DeliveryMark] = [],
+        openAlerts: [AlertTransition] = [],
+        detectorState: [UInt8]? = nil,
+        damage: String? = nil
     ) {
         self.epochs = epochs
         self.delivery = delivery
@@ -358,8 +382,13 @@ public protocol ReadingStore: Sendable {
     func commit(_ commit: Commit, reply: @escaping @Sendable (CommitOutcome) -> Void)
     /// Reads at most `limit` rows of `range` for `connection`, in order of sequence.
     func fetch(
-        _ stream: StoreStream, epoch: UInt64, range: ClosedRange<UInt64>, limit: Int,
-        for connection: String, reply: @escaping @Sendable (Result<Fetched, StoreFault>) -> Void)
+        _ stream: StoreStream,
+        epoch: UInt64,
+        range: ClosedRange<UInt64>,
+        limit: Int,
+        for connection: String,
+        reply: @escaping @Sendable (Result<Fetched, StoreFault>) -> Void
+    )
 }
 
 // MARK: Uplink
@@ -454,17 +483,12 @@ public protocol Broker: Sendable {
 
 // MARK: Relay
 
-/// What the alarm output must show.
-public enum RelayDemand: Hashable, Sendable, Codable {
-    /// Coil on: alive and no alarm.
-    case energised
-    /// Coil off: alarm, or not alive.
-    case safe
-}
-
 /// The alarm output.
 public protocol AlarmRelay: Sendable {
     /// Makes the output show `demand`; returns within 1 ms or hands over to its own thread.
+    ///
+    /// Energised must be repeated before `RelaySettings.feedTimeout` is over: an output that is not
+    /// told again goes safe by itself, so that a hung gateway cannot look alive.
     func show(_ demand: RelayDemand)
     /// Drives safe and lets go.
     func release()

@@ -10,6 +10,13 @@ public enum Limits {
     public static let commandBytes = 64 * 1024
     /// Most commits a second, alerts included.
     public static let commitsPerSecond = 10
+    /// Ranges a broker refused that may wait for another try before the lane is held.
+    public static let refusedRanges = 64
+    /// Newest readings and records kept in memory for the live lane, stored or not.
+    public static let recentReadings = 8192
+    public static let recentRecords = 1024
+    /// Readings in one message of the batch form.
+    public static let batchReadings = 1000
     /// Most consecutive refusals of one message before it is quarantined.
     public static let refusals = 3
 }

@@ -1,3 +1,4 @@
+import Alerts
 import Signal
 
 /// Everything the gateway is told: the decoded and checked configuration, plain data.
@@ -17,10 +18,15 @@ public struct GatewaySettings: Hashable, Sendable {
     public var trustsRTC: Bool
 
     public init(
-        gateway: String, buses: [BusSettings] = [], modules: [ModuleSettings] = [],
-        instruments: [InstrumentSettings] = [], connections: [ConnectionSettings] = [],
-        journal: JournalSettings = JournalSettings(), relay: RelaySettings = RelaySettings(),
-        page: PageSettings = PageSettings(), trustsRTC: Bool = false
+        gateway: String,
+        buses: [BusSettings] = [],
+        modules: [ModuleSettings] = [],
+        instruments: [InstrumentSettings] = [],
+        connections: [ConnectionSettings] = [],
+        journal: JournalSettings = JournalSettings(),
+        relay: RelaySettings = RelaySettings(),
+        page: PageSettings = PageSettings(),
+        trustsRTC: Bool = false
     ) {
         self.gateway = gateway
         self.buses = buses
@@ -56,8 +62,12 @@ public struct BusSettings: Hashable, Sendable {
     public var unitChangeGap: Nanoseconds
 
     public init(
-        id: BusID, name: String, link: BusLink, responseTimeout: Nanoseconds = .seconds(1),
-        turnaround: Nanoseconds = .zero, unitChangeGap: Nanoseconds = .zero
+        id: BusID,
+        name: String,
+        link: BusLink,
+        responseTimeout: Nanoseconds = .seconds(1),
+        turnaround: Nanoseconds = .zero,
+        unitChangeGap: Nanoseconds = .zero
     ) {
         self.id = id
         self.name = name
@@ -101,7 +111,10 @@ public struct SerialSettings: Hashable, Sendable {
     public var direction: Direction
 
     public init(
-        path: String, baud: Int = 9600, parity: Parity = .none, stopBits: Int = 1,
+        path: String,
+        baud: Int = 9600,
+        parity: Parity = .none,
+        stopBits: Int = 1,
         direction: Direction = .automatic
     ) {
         self.path = path
@@ -161,8 +174,14 @@ public struct ModuleSettings: Hashable, Sendable {
     public var retries: Int
 
     public init(
-        name: String, bus: BusID, unit: UnitAddress, profile: String, map: ModuleMap,
-        period: Nanoseconds = .seconds(1), responseTimeout: Nanoseconds? = nil, retries: Int = 0
+        name: String,
+        bus: BusID,
+        unit: UnitAddress,
+        profile: String,
+        map: ModuleMap,
+        period: Nanoseconds = .seconds(1),
+        responseTimeout: Nanoseconds? = nil,
+        retries: Int = 0
     ) {
         self.name = name
         self.bus = bus
@@ -194,9 +213,13 @@ public struct ModuleMap: Hashable, Sendable {
     public var assumptions: [RegisterCheck]
 
     public init(
-        channels: [ChannelMap], maxRegisters: Int = 125, bridgeableGap: Int = 8,
-        requestGap: Nanoseconds = .zero, deafAfterWrite: Nanoseconds = .zero,
-        identity: [RegisterCheck] = [], assumptions: [RegisterCheck] = []
+        channels: [ChannelMap],
+        maxRegisters: Int = 125,
+        bridgeableGap: Int = 8,
+        requestGap: Nanoseconds = .zero,
+        deafAfterWrite: Nanoseconds = .zero,
+        identity: [RegisterCheck] = [],
+        assumptions: [RegisterCheck] = []
     ) {
         self.channels = channels
         self.maxRegisters = maxRegisters
@@ -218,7 +241,10 @@ public struct ChannelMap: Hashable, Sendable {
     public var status: [StatusSource]
 
     public init(
-        table: RegisterTable, address: UInt16, encoding: RawEncoding, status: [StatusSource] = []
+        table: RegisterTable,
+        address: UInt16,
+        encoding: RawEncoding,
+        status: [StatusSource] = []
     ) {
         self.table = table
         self.address = address
@@ -251,16 +277,24 @@ public struct RegisterCheck: Hashable, Sendable {
     public var masks: [UInt16]
     /// What it is, for people: `module name 0x4117`.
     public var meaning: String
+    /// The channel, from 1, that this matters to; nil: the whole module. A channel that no
+    /// instrument uses may be set as it likes.
+    public var channel: Int?
 
     public init(
-        table: RegisterTable, address: UInt16, expected: [UInt16], masks: [UInt16] = [],
-        meaning: String
+        table: RegisterTable,
+        address: UInt16,
+        expected: [UInt16],
+        masks: [UInt16] = [],
+        meaning: String,
+        channel: Int? = nil
     ) {
         self.table = table
         self.address = address
         self.expected = expected
         self.masks = masks
         self.meaning = meaning
+        self.channel = channel
     }
 
     /// Whether `words`, read from `address` on, are what is expected.
@@ -321,14 +355,27 @@ public struct InstrumentSettings: Hashable, Sendable {
     public var expectedInterval: Nanoseconds
 
     public init(
-        id: InstrumentID, tag: Tag, type: InstrumentType, measuredVariable: String = "",
-        span: Span, nominal: Double? = nil, location: String = "",
-        associatedEquipment: String = "", accuracyClass: String = "",
-        criticality: Criticality = .medium, processUnit: String = "",
-        calibrationIntervalDays: Int? = nil, module: String, channel: Int,
-        extraction: Extraction = .linear, trim: Trim = .none, damping: Nanoseconds = .zero,
-        ne43: NE43Limits = .namur, limits: ProcessLimits = ProcessLimits(),
-        rateOfChangeLimit: Double? = nil, expectedInterval: Nanoseconds = .seconds(1)
+        id: InstrumentID,
+        tag: Tag,
+        type: InstrumentType,
+        measuredVariable: String = "",
+        span: Span,
+        nominal: Double? = nil,
+        location: String = "",
+        associatedEquipment: String = "",
+        accuracyClass: String = "",
+        criticality: Criticality = .medium,
+        processUnit: String = "",
+        calibrationIntervalDays: Int? = nil,
+        module: String,
+        channel: Int,
+        extraction: Extraction = .linear,
+        trim: Trim = .none,
+        damping: Nanoseconds = .zero,
+        ne43: NE43Limits = .namur,
+        limits: ProcessLimits = ProcessLimits(),
+        rateOfChangeLimit: Double? = nil,
+        expectedInterval: Nanoseconds = .seconds(1)
     ) {
         self.id = id
         self.tag = tag
@@ -368,8 +415,13 @@ public struct ProcessLimits: Hashable, Sendable, Codable {
     public var offDelay: Nanoseconds?
 
     public init(
-        lowLow: Double? = nil, low: Double? = nil, high: Double? = nil, highHigh: Double? = nil,
-        deadband: Double? = nil, onDelay: Nanoseconds? = nil, offDelay: Nanoseconds? = nil
+        lowLow: Double? = nil,
+        low: Double? = nil,
+        high: Double? = nil,
+        highHigh: Double? = nil,
+        deadband: Double? = nil,
+        onDelay: Nanoseconds? = nil,
+        offDelay: Nanoseconds? = nil
     ) {
         self.lowLow = lowLow
         self.low = low
@@ -441,13 +493,24 @@ public struct ConnectionSettings: Hashable, Sendable {
     public var acceptsCommands: Bool
 
     public init(
-        id: ConnectionID, name: String, brokers: [BrokerAddress], version: MQTTVersion = .v5,
-        clientID: String, username: String? = nil, passwordFile: String? = nil,
-        tls: TLSSettings? = nil, form: PayloadForm = .cmms,
-        topicRoot: String = "cimms/instruments", backlog: Backlog? = nil,
-        publish: PublishWhen = .read, inFlight: Int = 200,
-        ackDeadline: Nanoseconds = .seconds(30), keepAlive: Nanoseconds = .seconds(15),
-        totalRate: Double? = nil, perTagInterval: Nanoseconds? = nil, backlogRate: Double? = nil,
+        id: ConnectionID,
+        name: String,
+        brokers: [BrokerAddress],
+        version: MQTTVersion = .v5,
+        clientID: String,
+        username: String? = nil,
+        passwordFile: String? = nil,
+        tls: TLSSettings? = nil,
+        form: PayloadForm = .cmms,
+        topicRoot: String = "cimms/instruments",
+        backlog: Backlog? = nil,
+        publish: PublishWhen = .read,
+        inFlight: Int = 200,
+        ackDeadline: Nanoseconds = .seconds(30),
+        keepAlive: Nanoseconds = .seconds(15),
+        totalRate: Double? = nil,
+        perTagInterval: Nanoseconds? = nil,
+        backlogRate: Double? = nil,
         acceptsCommands: Bool = false
     ) {
         self.id = id
@@ -512,9 +575,13 @@ public struct JournalSettings: Hashable, Sendable {
     public var dayDays: Int?
 
     public init(
-        path: String = "/var/lib/loopgate/journal.db", commitInterval: Nanoseconds = .seconds(2),
-        quotaBytes: Int64 = 4 << 30, rawDays: Int? = 7, minuteDays: Int? = 90,
-        hourDays: Int? = 730, dayDays: Int? = nil
+        path: String = "/var/lib/loopgate/journal.db",
+        commitInterval: Nanoseconds = .seconds(2),
+        quotaBytes: Int64 = 4 << 30,
+        rawDays: Int? = 7,
+        minuteDays: Int? = 90,
+        hourDays: Int? = 730,
+        dayDays: Int? = nil
     ) {
         self.path = path
         self.commitInterval = commitInterval
@@ -540,13 +607,117 @@ public struct RelaySettings: Hashable, Sendable {
         /// A coil on a Modbus TCP server.
         case coil(host: String, port: UInt16, unit: UInt8, address: UInt16)
     }
-    public var output: Output
-    /// Least time between two changes of the output.
-    public var minimumDwell: Nanoseconds
+    /// What a lamp on the box shows.
+    public enum Indication: String, Hashable, Sendable, CaseIterable {
+        /// The gateway is alive and nothing in it has failed.
+        case healthy
+        /// An alarm that drives the relay is active or not yet acknowledged.
+        case alarm
+        /// At least one broker is connected.
+        case uplink
+    }
+    /// A lamp and the output that lights it.
+    public struct Lamp: Hashable, Sendable {
+        /// What it shows.
+        public var indication: Indication
+        /// `energised` is lit.
+        public var output: Output
 
-    public init(output: Output = .log, minimumDwell: Nanoseconds = .seconds(1)) {
+        /// A lamp that shows `indication`.
+        public init(indication: Indication, output: Output) {
+            self.indication = indication
+            self.output = output
+        }
+    }
+    /// A line that toggles while the gateway is alive, for an external watchdog relay.
+    public struct Heartbeat: Hashable, Sendable {
+        /// The line.
+        public var output: Output
+        /// Time between two edges.
+        public var halfPeriod: Nanoseconds
+
+        /// A heartbeat on `output`.
+        public init(output: Output, halfPeriod: Nanoseconds = .milliseconds(500)) {
+            self.output = output
+            self.halfPeriod = halfPeriod
+        }
+    }
+
+    /// The line, bit, file or coil that the relay hangs on.
+    public var output: Output
+    /// Least time that the output stays safe; going safe never waits for it.
+    public var minimumDwell: Nanoseconds
+    /// The severities that drive it.
+    public var severities: Set<Severity>
+    /// The process units whose instruments drive it; empty: all.
+    public var areas: Set<String>
+    /// Whether alerts about the gateway itself drive it too.
+    public var includesGateway: Bool
+    /// How long an alarm must last before the output goes safe; zero: at once.
+    public var onDelay: Nanoseconds
+    /// How long the plant must be free of alarms before the output is energised again.
+    public var offDelay: Nanoseconds
+    /// Driving alerts stay latched until they are reset by hand.
+    public var isLatching: Bool
+    /// Stay safe until every driving alert is acknowledged.
+    public var holdsUntilAcknowledged: Bool
+    /// How long polling, detection and journal may each show no progress.
+    public var stallLimits: [FeedSource: Nanoseconds]
+    /// The output goes safe by itself when it was not told energised again for this long.
+    public var feedTimeout: Nanoseconds
+    /// How often an output that can forget (a coil, a file) is written again.
+    public var refresh: Nanoseconds
+    /// A line that toggles while the gateway is alive; nil: none.
+    public var heartbeat: Heartbeat?
+    /// Lamps on the box.
+    public var lamps: [Lamp]
+
+    /// Log only, critical alerts, at once: what a box without an alarm output needs.
+    public init(
+        output: Output = .log,
+        minimumDwell: Nanoseconds = .seconds(1),
+        severities: Set<Severity> = [.critical],
+        areas: Set<String> = [],
+        includesGateway: Bool = false,
+        onDelay: Nanoseconds = .zero,
+        offDelay: Nanoseconds = .zero,
+        isLatching: Bool = false,
+        holdsUntilAcknowledged: Bool = false,
+        stallLimits: [FeedSource: Nanoseconds] = [:],
+        feedTimeout: Nanoseconds = .seconds(5),
+        refresh: Nanoseconds = .seconds(2),
+        heartbeat: Heartbeat? = nil,
+        lamps: [Lamp] = []
+    ) {
         self.output = output
         self.minimumDwell = minimumDwell
+        self.severities = severities
+        self.areas = areas
+        self.includesGateway = includesGateway
+        self.onDelay = onDelay
+        self.offDelay = offDelay
+        self.isLatching = isLatching
+        self.holdsUntilAcknowledged = holdsUntilAcknowledged
+        self.stallLimits = stallLimits
+        self.feedTimeout = feedTimeout
+        self.refresh = refresh
+        self.heartbeat = heartbeat
+        self.lamps = lamps
+    }
+
+    /// What of this the relay's logic needs.
+    public var rules: RelayRules {
+        RelayRules(
+            severities: severities,
+            areas: areas,
+            includesGateway: includesGateway,
+            onDelay: onDelay,
+            offDelay: offDelay,
+            minimumDwell: minimumDwell,
+            isLatching: isLatching,
+            holdsUntilAcknowledged: holdsUntilAcknowledged,
+            stallLimits: stallLimits
+        )
     }
 }
 

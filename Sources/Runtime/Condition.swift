@@ -47,7 +47,9 @@ public final class Condition: @unchecked Sendable {
             return true
         }
         var time = timespec(
-            tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
+            tv_sec: Int(deadline / 1_000_000_000),
+            tv_nsec: Int(deadline % 1_000_000_000)
+        )
         return pthread_cond_timedwait(variable, mutex, &time) != ETIMEDOUT
     }
 }

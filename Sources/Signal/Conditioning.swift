@@ -14,6 +14,7 @@ public struct Trim: Hashable, Sendable {
     /// Factor, about 1.
     public var gain: Double
 
+    /// A correction of the two.
     public init(offset: Double, gain: Double) {
         self.offset = offset
         self.gain = gain
@@ -23,30 +24,31 @@ public struct Trim: Hashable, Sendable {
     public static let none = Trim(offset: 0, gain: 1)
 }
 
-/// The currents that NE 43 (or a vendor's own set) gives a meaning to, in mA.
-public struct NE43Limits: Hashable, Sendable {
-    /// At or below: failure, low.
-    public var failLow: Double
-    /// Below: saturated low; between `failLow` and this: undefined.
-    public var measureLow: Double
-    /// Above: undefined; up to this: saturated high.
-    public var measureHigh: Double
-    /// At or above: failure, high.
-    public var failHigh: Double
-    /// How long a failure current must last before it is one.
-    public var dwell: Nanoseconds
-
-    public init(
-        failLow: Double = 3.6, measureLow: Double = 3.8, measureHigh: Double = 20.5,
-        failHigh: Double = 21.0, dwell: Nanoseconds = .seconds(4)
-    ) {
-        self.failLow = failLow
-        self.measureLow = measureLow
-        self.measureHigh = measureHigh
-        self.failHigh = failHigh
-        self.dwell = dwell
+extension Extraction {
+    /// The share of the span that `fraction` of the live-zero current means: 0 at LRV, 1 at URV.
+    ///
+    /// The linear share may lie outside 0 to 1. The square root of a negative share is 0, for a
+    /// differential pressure below zero is no flow; so is a flow below the cut-off.
+    public func share(ofFraction fraction: Double) -> Double {
+        switch self {
+        case .linear: return fraction
+        case .squareRoot(let cutOff):
+            guard fraction > 0 else { return 0 }
+            let flow = fraction.squareRoot()
+            return flow < cutOff ? 0 : flow
+        }
     }
 
-    /// NAMUR NE 43: ≤ 3.6 and ≥ 21.0 mA failed, 3.8–20.5 mA measuring, 4 s dwell.
-    public static let namur = NE43Limits()
+    /// The fraction of the live-zero current that shows `share` of the span: the inverse.
+    public func fraction(ofShare share: Double) -> Double {
+        switch self {
+        case .linear: share
+        case .squareRoot: share > 0 ? share * share : 0
+        }
+    }
+}
+
+extension Trim {
+    /// The corrected current in mA.
+    public func applied(to milliamps: Double) -> Double { milliamps * gain + offset }
 }

@@ -13,10 +13,14 @@ public enum ChannelCondition: String, Hashable, Sendable, Codable, CaseIterable 
 
 /// One reading of a status word: `(word & mask) == value` means `condition`.
 public struct StatusMeaning: Hashable, Sendable {
+    /// The bits that count.
     public var mask: UInt16
+    /// What those bits must be.
     public var value: UInt16
+    /// What they mean then.
     public var condition: ChannelCondition
 
+    /// A meaning of the three.
     public init(mask: UInt16, value: UInt16, condition: ChannelCondition) {
         self.mask = mask
         self.value = value
@@ -28,9 +32,12 @@ public struct StatusMeaning: Hashable, Sendable {
 ///
 /// Codes are compared as the unsigned bit pattern of all words, before sign and mask.
 public struct CodeMeaning: Hashable, Sendable {
+    /// The codes, first and last included.
     public var codes: ClosedRange<UInt32>
+    /// What they mean.
     public var condition: ChannelCondition
 
+    /// A meaning of the two.
     public init(codes: ClosedRange<UInt32>, condition: ChannelCondition) {
         self.codes = codes
         self.condition = condition
@@ -39,6 +46,7 @@ public struct CodeMeaning: Hashable, Sendable {
 
 /// How a module writes a current into registers.
 public struct RawEncoding: Hashable, Sendable {
+    /// How a pattern of bits stands for a number.
     public enum Format: String, Hashable, Sendable, CaseIterable {
         case unsigned
         case twosComplement = "twos-complement"
@@ -58,34 +66,48 @@ public struct RawEncoding: Hashable, Sendable {
     }
     /// One point of the line from code to current.
     public struct Point: Hashable, Sendable {
+        /// The signed code.
         public var raw: Double
+        /// The current in mA.
         public var milliamps: Double
+        /// A point of the two.
         public init(raw: Double, milliamps: Double) {
             self.raw = raw
             self.milliamps = milliamps
         }
     }
 
+    /// How the pattern stands for a number.
     public var format: Format
     /// 1 or 2.
     public var words: Int
+    /// Order of the words, where there are two.
     public var wordOrder: WordOrder
     /// Bits of the pattern that are value; the others are cleared before the sign is taken.
     public var mask: UInt32
-    /// Two points of the line from code to mA: signed codes after format and mask.
+    /// One of the two points of the line from code to mA: signed codes after format and mask.
     public var low: Point
+    /// The other point of the line; its code is another one.
     public var high: Point
     /// Status bits inside the (first) value word.
     public var statusBits: [StatusMeaning]
     /// Codes that are no measurement.
     public var codes: [CodeMeaning]
-    /// Whether currents below 4 mA show in the code; where not, NE 43 low cannot be told from 4 mA.
+    /// Whether currents below 4 mA show, in the code or in a status of the module; where not, NE 43
+    /// low cannot be told from 4 mA, and a code at its lower end is ambiguous.
     public var seesBelowLiveZero: Bool
 
+    /// An encoding of the parts, unchecked.
     public init(
-        format: Format, words: Int = 1, wordOrder: WordOrder = .highFirst,
-        mask: UInt32 = .max, low: Point, high: Point, statusBits: [StatusMeaning] = [],
-        codes: [CodeMeaning] = [], seesBelowLiveZero: Bool = true
+        format: Format,
+        words: Int = 1,
+        wordOrder: WordOrder = .highFirst,
+        mask: UInt32 = .max,
+        low: Point,
+        high: Point,
+        statusBits: [StatusMeaning] = [],
+        codes: [CodeMeaning] = [],
+        seesBelowLiveZero: Bool = true
     ) {
         self.format = format
         self.words = words

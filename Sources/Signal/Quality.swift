@@ -7,6 +7,7 @@ public enum QualityLevel: UInt8, Hashable, Sendable, Codable, Comparable {
     /// The value must not be used.
     case bad = 2
 
+    /// Whether `a` can be trusted more.
     public static func < (a: QualityLevel, b: QualityLevel) -> Bool { a.rawValue < b.rawValue }
 
     /// The word that goes on the wire and on the page.

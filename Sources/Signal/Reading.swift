@@ -12,6 +12,7 @@ public struct LoopCurrent: Hashable, Comparable, Sendable, Codable {
     /// The share of the live-zero span: 0 at 4 mA, 1 at 20 mA; may lie outside.
     public var fraction: Double { (milliamps - 4) / 16 }
 
+    /// Whether `a` is the smaller current.
     public static func < (a: LoopCurrent, b: LoopCurrent) -> Bool { a.milliamps < b.milliamps }
 }
 
@@ -35,8 +36,12 @@ public struct Reading: Hashable, Sendable {
 
     /// A reading; a value that is not finite becomes no value of bad quality.
     public init(
-        instrument: InstrumentID, stamp: Stamp, raw: Int64?, current: LoopCurrent?,
-        value: Double?, quality: Quality
+        instrument: InstrumentID,
+        stamp: Stamp,
+        raw: Int64?,
+        current: LoopCurrent?,
+        value: Double?,
+        quality: Quality
     ) {
         self.instrument = instrument
         self.stamp = stamp

@@ -14,22 +14,28 @@ public struct Tag: Hashable, Sendable, Codable, Comparable, CustomStringConverti
         self.text = text
     }
 
+    /// Decodes a string; one that is no tag is an error.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         let text = try container.decode(String.self)
         guard let tag = Tag(text) else {
             throw DecodingError.dataCorruptedError(
-                in: container, debugDescription: "'\(text)' is not a tag")
+                in: container,
+                debugDescription: "'\(text)' is not a tag"
+            )
         }
         self = tag
     }
 
+    /// Encodes the tag as a string.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(text)
     }
 
+    /// The tag as written.
     public var description: String { text }
+    /// Order of the text.
     public static func < (a: Tag, b: Tag) -> Bool { a.text < b.text }
 
     private static func allows(_ byte: UInt8) -> Bool {
@@ -50,6 +56,7 @@ public struct InstrumentID: RawRepresentable, Hashable, Sendable, Codable, Compa
 
     /// The instrument numbered `rawValue`.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
+    /// Order of the numbers.
     public static func < (a: InstrumentID, b: InstrumentID) -> Bool { a.rawValue < b.rawValue }
 }
 

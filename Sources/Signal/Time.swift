@@ -33,6 +33,7 @@ public struct Nanoseconds: Hashable, Comparable, Sendable, Codable {
     /// The length in whole milliseconds, rounded towards zero.
     public var milliseconds: Int64 { count / 1_000_000 }
 
+    /// Whether `a` is the smaller.
     public static func < (a: Nanoseconds, b: Nanoseconds) -> Bool { a.count < b.count }
     /// The sum, saturating.
     public static func + (a: Nanoseconds, b: Nanoseconds) -> Nanoseconds {
@@ -67,6 +68,7 @@ public struct MonotonicTime: Hashable, Comparable, Sendable, Codable {
     /// A point that never comes.
     public static let distantFuture = MonotonicTime(nanoseconds: .max)
 
+    /// Whether `a` is the earlier.
     public static func < (a: MonotonicTime, b: MonotonicTime) -> Bool {
         a.nanoseconds < b.nanoseconds
     }
@@ -92,6 +94,7 @@ public struct WallTime: Hashable, Comparable, Sendable, Codable {
     /// The point `nanosecondsSince1970` after the Unix epoch.
     public init(nanosecondsSince1970: Int64) { self.nanosecondsSince1970 = nanosecondsSince1970 }
 
+    /// Whether `a` is the earlier.
     public static func < (a: WallTime, b: WallTime) -> Bool {
         a.nanosecondsSince1970 < b.nanosecondsSince1970
     }

@@ -5,5 +5,11 @@ import ArgumentParser
 struct Loopgate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "loopgate",
-        abstract: "Edge gateway for 4–20 mA loops: Modbus in, trusted readings and alarms out.")
+        abstract: "Edge gateway for 4–20 mA loops: Modbus in, trusted readings and alarms out.",
+        version: loopgateVersion,
+        subcommands: [
+            RunCommand.self, CheckCommand.self, JournalCommand.self, DemoCommand.self,
+            EvaluateCommand.self,
+        ]
+    )
 }

@@ -19,7 +19,9 @@ public final class ChildProcess: @unchecked Sendable {
 
     /// Starts `path` (looked for on PATH where it has no slash).
     public init(
-        _ path: String, _ arguments: [String] = [], environment: [String: String] = [:],
+        _ path: String,
+        _ arguments: [String] = [],
+        environment: [String: String] = [:],
         directory: String? = nil
     ) throws {
         process.executableURL = URL(fileURLWithPath: try ChildProcess.find(path))
@@ -34,6 +36,13 @@ public final class ChildProcess: @unchecked Sendable {
             let signalled = process.terminationReason == .uncaughtSignal
             exit.post(signalled ? -process.terminationStatus : process.terminationStatus)
         }
+        // A child inherits the mask of the thread that starts it, and Swift's own threads block
+        // SIGTERM: such a child could be ended by SIGKILL alone.
+        var none = sigset_t()
+        var old = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &old)
+        defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
         try process.run()
         let handle = pipe.fileHandleForReading
         let thread = Thread { [lines, seen] in

@@ -22,7 +22,9 @@ public final class TemporaryFolder: Sendable {
     public func write(_ text: String, to name: String) throws -> String {
         let path = file(name)
         try FileManager.default.createDirectory(
-            atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            atPath: (path as NSString).deletingLastPathComponent,
+            withIntermediateDirectories: true
+        )
         try text.write(toFile: path, atomically: true, encoding: .utf8)
         return path
     }
@@ -67,7 +69,9 @@ public let python = projectFolder + "/.build-tools/venv/bin/python"
 /// Waits until `condition` holds, looking again whenever a moment has passed; throws at the
 /// deadline. For states that announce themselves by no event; prefer an event where there is one.
 public func eventually(
-    _ what: String, within seconds: Double = 30, _ condition: () throws -> Bool
+    _ what: String,
+    within seconds: Double = 30,
+    _ condition: () throws -> Bool
 ) throws {
     let deadline = monotonicNow() + Int64(seconds * 1e9)
     let never = Mailbox<Void>()

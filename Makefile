@@ -1,0 +1,55 @@
+# Every target installs the Debian and Python packages it needs when they are missing, and says so.
+SWIFT ?= swift
+PREFIX ?= /usr
+DESTDIR ?=
+CONFIG ?= debug
+DATA ?= ../shared/data
+OUT ?= findings.csv
+DEMO ?=
+
+.PHONY: build release demo test bench evaluate install format lint clean
+
+build:
+	scripts/prepare build
+	$(SWIFT) build
+
+release:
+	scripts/prepare build
+	$(SWIFT) build -c release --product loopgate
+
+# The plant, a broker and the gateway on this machine until Ctrl-C. DEMO=--outage shows an outage.
+demo:
+	scripts/prepare demo
+	$(SWIFT) build -c release --product loopgate
+	exec .build/release/loopgate demo $(DEMO)
+
+test:
+	scripts/prepare test
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+bench: release
+	scripts/prepare bench
+	scripts/bench
+
+evaluate: release
+	scripts/prepare evaluate
+	.build/release/loopgate evaluate --data $(DATA) --out $(OUT)
+
+install: release
+	install -D -m 0755 .build/release/loopgate $(DESTDIR)$(PREFIX)/bin/loopgate
+	install -D -m 0644 systemd/loopgate.service $(DESTDIR)/lib/systemd/system/loopgate.service
+	install -D -m 0644 systemd/loopgate.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/loopgate.conf
+	mkdir -p $(DESTDIR)$(PREFIX)/share/loopgate $(DESTDIR)/etc/loopgate
+	cp -R firmware-profiles $(DESTDIR)$(PREFIX)/share/loopgate/
+	test -e $(DESTDIR)/etc/loopgate/loopgate.yaml || install -m 0644 etc/loopgate.yaml $(DESTDIR)/etc/loopgate/loopgate.yaml
+	test -e $(DESTDIR)/etc/loopgate/instruments.yaml || install -m 0644 etc/instruments.yaml $(DESTDIR)/etc/loopgate/instruments.yaml
+
+format:
+	$(SWIFT) format format -i -r Package.swift Sources Tests
+
+lint:
+	$(SWIFT) format lint --strict -r Package.swift Sources Tests
+
+clean:
+	rm -rf .build .build-*

@@ -1,0 +1,50 @@
+import Alerts
+import Signal
+
+/// What happens to the gateway. Every event comes with the time it is handled at.
+public enum Event: Sendable {
+    /// A deadline passed that `Gateway.nextDeadline` named.
+    case timer
+    case reply(BusID, BusReply)
+    case committed(CommitOutcome)
+    case fetched(
+        ConnectionID,
+        StoreStream,
+        asked: ClosedRange<UInt64>,
+        Result<Fetched, StoreFault>
+    )
+    case broker(ConnectionID, BrokerEvent)
+    /// The wall clock became trusted, or stopped being so: the stamp of now, on the new clock.
+    case clock(Stamp)
+    /// The daemon is about to end: commit what there is.
+    case stop
+}
+
+/// What the gateway wants done. Effects of one event are carried out in their order.
+public enum Effect: Sendable {
+    case read(BusID, BusRequest)
+    case relay(RelayDemand)
+    case commit(Commit)
+    case fetch(ConnectionID, StoreStream, epoch: UInt64, range: ClosedRange<UInt64>)
+    case publish(ConnectionID, [OutgoingMessage])
+    /// One line for the daemon's log.
+    case log(Notice)
+    /// The process must end: its store can no longer be trusted. Restart re-reads from disk.
+    case halt(String)
+    /// The clock was found off by `offset` for everything stamped in this epoch so far.
+    case correctClock(epoch: UInt64, offset: Nanoseconds)
+    /// Everything is committed; the daemon may end.
+    case stopped
+}
+
+/// A line for the log, in words.
+public struct Notice: Hashable, Sendable {
+    public enum Level: Hashable, Sendable { case info, warning, error }
+    public var level: Level
+    public var text: String
+
+    public init(_ level: Level, _ text: String) {
+        self.level = level
+        self.text = text
+    }
+}

@@ -1,0 +1,227 @@
+import Alerts
+import Signal
+
+/// The heart of the gateway: takes an event, answers with effects. It never waits, opens or reads
+/// a clock; the daemon and the simulation drive the same value.
+public struct Gateway: Sendable {
+    public let settings: GatewaySettings
+    /// Sixty-four random bits drawn for this run: with a sequence, the identity of every row.
+    public let epoch: UInt64
+    /// The run before this one, for the birth message.
+    public let previous: StoreOpening.Epoch?
+
+    var buses: [BusScheduler]
+    /// For each bus and each unit on it: instrument by channel number.
+    var wiring: [[[Int: Int]]]
+    var instruments: [InstrumentPipeline]
+    var outboxes: [Outbox]
+    var journal: JournalBuffer
+    var readings = RecentRows<SequencedReading>()
+    var records = RecentRows<SequencedRecord>()
+    /// Up to here, readings that were lost before they could be stored are recorded as such.
+    var reportedLost: UInt64 = 0
+    var started: MonotonicTime
+    /// The newest stamp seen: what is known of the wall clock.
+    var clock: Stamp
+    var nextRequest: UInt64 = 1
+    var nextScan: MonotonicTime
+    var isStopping = false
+
+    /// How often instruments are looked over for gaps.
+    static let scanInterval = Nanoseconds.milliseconds(500)
+
+    /// A gateway about to start, with what the journal holds.
+    public init(
+        settings: GatewaySettings,
+        epoch: UInt64,
+        opening: StoreOpening,
+        at stamp: Stamp
+    ) {
+        let now = stamp.monotonic
+        self.settings = settings
+        self.epoch = epoch
+        previous = opening.epochs.last
+        clock = stamp
+        started = now
+        nextScan = now + Self.scanInterval
+        instruments = settings.instruments.map { InstrumentPipeline(settings: $0, at: now) }
+        journal = JournalBuffer(interval: settings.journal.commitInterval, at: now)
+        outboxes = settings.connections.map {
+            Outbox(
+                settings: $0,
+                epoch: epoch,
+                earlier: opening.epochs,
+                marks: opening.delivery,
+                at: now
+            )
+        }
+        for index in outboxes.indices {
+            outboxes[index].clock(isTrusted: stamp.clock.isTrusted)
+        }
+        buses = []
+        wiring = []
+        for bus in settings.buses {
+            var modules: [(module: ModuleSettings, channels: [Int])] = []
+            var units: [[Int: Int]] = []
+            for module in settings.modules where module.bus == bus.id {
+                var channels: [Int: Int] = [:]
+                for (index, instrument) in settings.instruments.enumerated()
+                where instrument.module == module.name {
+                    channels[instrument.channel] = index
+                }
+                modules.append((module, channels.keys.sorted()))
+                units.append(channels)
+            }
+            buses.append(BusScheduler(settings: bus, modules: modules, at: now))
+            wiring.append(units)
+        }
+    }
+
+    /// When `handle(.timer, at:)` must be called at the latest.
+    public func nextDeadline(at now: MonotonicTime) -> MonotonicTime {
+        var soonest = isStopping ? MonotonicTime.distantFuture : nextScan
+        if !isStopping { for bus in buses { soonest = min(soonest, bus.nextDeadline) } }
+        if hasSomethingToCommit {
+            soonest = min(soonest, journal.nextDeadline(recordsWait: hasUnstoredRecords))
+        }
+        for outbox in outboxes { soonest = min(soonest, outbox.nextDeadline(at: now)) }
+        return soonest
+    }
+
+    /// Takes one event and answers with all that must be done about it, in this order.
+    public mutating func handle(_ event: Event, at now: MonotonicTime) -> [Effect] {
+        var effects: [Effect] = []
+        switch event {
+        case .timer: break
+        case .reply(let bus, let reply): take(reply, from: bus, at: now, into: &effects)
+        case .committed(let outcome): take(outcome, at: now, into: &effects)
+        case .fetched(let connection, let stream, let asked, let result):
+            if let index = outboxIndex(connection) {
+                outboxes[index].fetched(result, stream: stream, asked: asked, at: now)
+            }
+        case .broker(let connection, let event):
+            take(event, from: connection, at: now, into: &effects)
+        case .clock(let stamp): take(stamp, into: &effects)
+        case .stop:
+            isStopping = true
+            journal.hurry(at: now)
+        }
+        scan(at: now, into: &effects)
+        pump(at: now, into: &effects)
+        commitIfDue(at: now, into: &effects)
+        poll(at: now, into: &effects)
+        return effects
+    }
+
+    func outboxIndex(_ connection: ConnectionID) -> Int? {
+        outboxes.firstIndex { $0.settings.id == connection }
+    }
+
+    // MARK: Polling
+
+    private mutating func poll(at now: MonotonicTime, into effects: inout [Effect]) {
+        guard !isStopping else { return }
+        for index in buses.indices where !buses[index].isBusy {
+            if let request = buses[index].next(at: now, id: nextRequest) {
+                nextRequest += 1
+                effects.append(.read(buses[index].settings.id, request))
+            }
+        }
+    }
+
+    private mutating func take(
+        _ reply: BusReply,
+        from bus: BusID,
+        at now: MonotonicTime,
+        into effects: inout [Effect]
+    ) {
+        guard let index = buses.firstIndex(where: { $0.settings.id == bus }),
+            let update = buses[index].handle(reply, at: now)
+        else { return }
+        // Only the clock's own event changes what it is worth.
+        if update.stamp.clock == clock.clock { clock = update.stamp }
+        if let event = update.event {
+            effects.append(.log(notice(event, bus: index, unit: update.unit)))
+        }
+        for sample in update.samples {
+            guard let instrument = wiring[index][update.unit][sample.channel] else { continue }
+            let reading = instruments[instrument].take(sample.outcome, at: update.stamp)
+            readings.append(SequencedReading(sequence: readings.next, reading: reading))
+            if reading.quality.level != .bad {
+                usable(instrument, at: update.stamp.monotonic, into: &effects)
+            }
+        }
+        trimReadings()
+    }
+
+    private func notice(_ event: ModuleEvent, bus: Int, unit: Int) -> Notice {
+        let module = buses[bus].units[unit].module
+        let name =
+            "module \(module.name) (unit \(module.unit.rawValue) on \(buses[bus].settings.name))"
+        return switch event {
+        case .silent: Notice(.warning, "\(name) is silent: probed once per back-off period")
+        case .answersAgain: Notice(.info, "\(name) answers again")
+        case .wrongModule(let text):
+            Notice(.error, "\(name) is not what its profile describes: \(text)")
+        case .identified: Notice(.info, "\(name) is the module that its profile describes")
+        }
+    }
+
+    // MARK: Gaps
+
+    private mutating func usable(
+        _ index: Int,
+        at now: MonotonicTime,
+        into effects: inout [Effect]
+    ) {
+        let silence = instruments[index].gap.received(at: now)
+        guard instruments[index].isInGap else { return }
+        instruments[index].isInGap = false
+        let length = silence.map { " after \(Self.words($0))" } ?? ""
+        effects.append(
+            .log(Notice(.info, "\(instruments[index].settings.tag): data again\(length)"))
+        )
+    }
+
+    private mutating func scan(at now: MonotonicTime, into effects: inout [Effect]) {
+        guard now >= nextScan, !isStopping else { return }
+        nextScan = now + Self.scanInterval
+        for index in instruments.indices
+        where !instruments[index].isInGap && instruments[index].gap.isGap(at: now) {
+            instruments[index].isInGap = true
+            let interval = instruments[index].gap.expectedInterval
+            effects.append(
+                .log(
+                    Notice(
+                        .warning,
+                        "\(instruments[index].settings.tag): no usable reading for more than twice "
+                            + "its expected interval of \(Self.words(interval))"
+                    )
+                )
+            )
+        }
+    }
+
+    static func words(_ length: Nanoseconds) -> String {
+        let milliseconds = length.milliseconds
+        return milliseconds < 10_000
+            ? "\(Double(milliseconds) / 1000) s" : "\(milliseconds / 1000) s"
+    }
+
+    // MARK: Clock
+
+    private mutating func take(_ stamp: Stamp, into effects: inout [Effect]) {
+        let wasTrusted = clock.clock.isTrusted
+        // Where this monotonic instant would have been on the wall clock as it was.
+        let expected = clock.wall + (stamp.monotonic - clock.monotonic)
+        let offset = stamp.wall - expected
+        if stamp.clock.isTrusted, !wasTrusted {
+            effects.append(.correctClock(epoch: epoch, offset: offset))
+            effects.append(
+                .log(Notice(.info, "the clock is set; it was off by \(Self.words(offset))"))
+            )
+        }
+        clock = stamp
+        for index in outboxes.indices { outboxes[index].clock(isTrusted: stamp.clock.isTrusted) }
+    }
+}

@@ -1,0 +1,234 @@
+import Signal
+
+/// The whole state of the gateway at one instant, for the page, `/health` and `/metrics`.
+public struct GatewaySnapshot: Sendable, Codable {
+    public struct Bus: Sendable, Codable {
+        public var name: String
+        public var link: String
+        public var isUp: Bool
+        /// Why the port or connection is down, in words.
+        public var fault: String?
+        public var linkLosses: UInt64
+        public var units: [Unit]
+    }
+    public struct Unit: Sendable, Codable {
+        public var module: String
+        public var unit: UInt8
+        public var profile: String
+        /// `answering`, `missing`, `silent` or `wrong-module`.
+        public var state: String
+        public var detail: String?
+        /// Seconds since it last answered.
+        public var silentFor: Double?
+        public var counters: UnitCounters
+    }
+    public struct Instrument: Sendable, Codable {
+        public var id: UInt32
+        public var tag: String
+        public var type: String
+        public var measuredVariable: String
+        public var unit: String
+        public var lrv: Double
+        public var urv: Double
+        public var nominal: Double?
+        public var location: String
+        public var processUnit: String
+        public var module: String
+        public var channel: Int
+        public var value: Double?
+        public var milliamps: Double?
+        public var quality: String
+        public var reason: String
+        /// Seconds since the last reading of any quality; nil: none yet.
+        public var age: Double?
+        public var isInGap: Bool
+        public var readings: UInt64
+        public var badReadings: UInt64
+    }
+    public struct Store: Sendable, Codable {
+        public var isWorking: Bool
+        public var fault: String?
+        public var commits: UInt64
+        public var failures: UInt64
+        public var databaseBytes: Int64
+        public var logBytes: Int64
+        public var readings: UInt64
+        public var stored: UInt64
+        /// Readings in memory that are not stored yet.
+        public var pending: UInt64
+    }
+    public struct Connection: Sendable, Codable {
+        public var name: String
+        public var isUp: Bool
+        public var broker: String?
+        /// A short distinct word for why it is down.
+        public var reason: String?
+        public var detail: String?
+        /// Seconds since it came up or went down.
+        public var since: Double
+        public var backlog: UInt64
+        public var inFlight: Int
+        public var counters: OutboxCounters
+    }
+
+    public var gateway: String
+    public var epoch: String
+    /// Seconds since the start.
+    public var uptime: Double
+    public var clock: ClockState
+    /// Civil time, nanoseconds since 1970, as the box believes it.
+    public var wall: WallTime
+    public var buses: [Bus]
+    public var instruments: [Instrument]
+    public var store: Store
+    public var uplinks: [Connection]
+}
+
+extension Gateway {
+    /// The state at `now`.
+    public func snapshot(at now: MonotonicTime) -> GatewaySnapshot {
+        GatewaySnapshot(
+            gateway: settings.gateway,
+            epoch: epoch.hex,
+            uptime: (now - started).seconds,
+            clock: clock.clock,
+            wall: clock.wall + (now - clock.monotonic),
+            buses: buses.map { snapshot($0, at: now) },
+            instruments: instruments.map { snapshot($0, at: now) },
+            store: storeSnapshot(),
+            uplinks: outboxes.map { snapshot($0, at: now) }
+        )
+    }
+
+    private func snapshot(_ bus: BusScheduler, at now: MonotonicTime) -> GatewaySnapshot.Bus {
+        GatewaySnapshot.Bus(
+            name: bus.settings.name,
+            link: bus.settings.link.words,
+            isUp: bus.link.fault == nil,
+            fault: bus.link.fault?.words,
+            linkLosses: bus.link.losses,
+            units: bus.units.map { unit in
+                let (state, detail) = unit.standing.words
+                return GatewaySnapshot.Unit(
+                    module: unit.module.name,
+                    unit: unit.module.unit.rawValue,
+                    profile: unit.module.profile,
+                    state: state,
+                    detail: detail,
+                    silentFor: unit.lastReply.map { (now - $0).seconds },
+                    counters: unit.counters
+                )
+            }
+        )
+    }
+
+    private func snapshot(
+        _ pipeline: InstrumentPipeline,
+        at now: MonotonicTime
+    ) -> GatewaySnapshot.Instrument {
+        let settings = pipeline.settings
+        let last = pipeline.last
+        let quality = last?.quality ?? .waiting
+        return GatewaySnapshot.Instrument(
+            id: settings.id.rawValue,
+            tag: settings.tag.text,
+            type: settings.type.rawValue,
+            measuredVariable: settings.measuredVariable,
+            unit: settings.span.unit,
+            lrv: settings.span.lrv,
+            urv: settings.span.urv,
+            nominal: settings.nominal,
+            location: settings.location,
+            processUnit: settings.processUnit,
+            module: settings.module,
+            channel: settings.channel,
+            value: last?.value,
+            milliamps: last?.current?.milliamps,
+            quality: quality.level.name,
+            reason: quality.reason,
+            age: last.map { (now - $0.stamp.monotonic).seconds },
+            isInGap: pipeline.isInGap,
+            readings: pipeline.readings,
+            badReadings: pipeline.badReadings
+        )
+    }
+
+    private func storeSnapshot() -> GatewaySnapshot.Store {
+        var fault: String?
+        if case .failing(let why, _) = journal.standing { fault = why.words }
+        return GatewaySnapshot.Store(
+            isWorking: fault == nil,
+            fault: fault,
+            commits: journal.commits,
+            failures: journal.failures,
+            databaseBytes: journal.status?.databaseBytes ?? 0,
+            logBytes: journal.status?.logBytes ?? 0,
+            readings: readings.last,
+            stored: journal.storedReadings,
+            pending: readings.last - journal.storedReadings
+        )
+    }
+
+    private func snapshot(_ outbox: Outbox, at now: MonotonicTime) -> GatewaySnapshot.Connection {
+        var broker: String?
+        var reason: DownReason?
+        switch outbox.link {
+        case .up(let address): broker = "\(address.host):\(address.port)"
+        case .down(let why): reason = why
+        }
+        return GatewaySnapshot.Connection(
+            name: outbox.settings.name,
+            isUp: outbox.isUp,
+            broker: broker,
+            reason: reason?.name,
+            detail: reason?.words,
+            since: (now - outbox.linkSince).seconds,
+            backlog: outbox.backlog,
+            inFlight: outbox.unacknowledged,
+            counters: outbox.counters
+        )
+    }
+}
+
+extension UnitState.Standing {
+    /// A word for the state, and what there is to say about it.
+    var words: (state: String, detail: String?) {
+        switch self {
+        case .answering: ("answering", nil)
+        case .missing(let count): ("missing", "\(count) requests in a row without an answer")
+        case .silent: ("silent", "probed once per back-off period")
+        case .wrongModule(let text): ("wrong-module", text)
+        }
+    }
+}
+
+extension BusLink {
+    /// The link as people write it: a path and its line settings, or an address.
+    public var words: String {
+        switch self {
+        case .rtu(let serial):
+            let parity =
+                switch serial.parity {
+                case .none: "N"
+                case .even: "E"
+                case .odd: "O"
+                }
+            return "\(serial.path) \(serial.baud) 8\(parity)\(serial.stopBits)"
+        case .tcp(let host, let port):
+            return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        }
+    }
+}
+
+extension BusFault {
+    /// The fault in words.
+    public var words: String {
+        switch self {
+        case .silent: "no answer"
+        case .refused(let code): "exception \(code)"
+        case .garbled(let why): "the answer was not one: \(why.rawValue)"
+        case .linkLost(let errno): "the link is gone (errno \(errno))"
+        case .portBusy(let holder): "the port is held by \(holder)"
+        }
+    }
+}

@@ -1,0 +1,160 @@
+import Foundation
+import GatewayCore
+import HTTPTypes
+import Hummingbird
+import Logging
+
+/// What the page reads: snapshots, never the gateway's own state.
+public protocol PageSource: Sendable {
+    /// The state at this instant; nil where the gateway did not answer in time.
+    func snapshot() async -> GatewaySnapshot?
+    /// The program's version.
+    var version: String { get }
+}
+
+/// The local page: `/`, `/health`, `/metrics` and the JSON that the page lives on.
+public struct PageServer: Sendable {
+    private let settings: PageSettings
+    private let source: any PageSource
+    private let logger: Logger
+    private let onListening: @Sendable (Int) async -> Void
+
+    /// A page that will listen where `settings` say.
+    ///
+    /// - onListening: called once with the port, which differs from the settings' where that is 0.
+    public init(
+        settings: PageSettings,
+        source: any PageSource,
+        logger: Logger,
+        onListening: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) {
+        self.settings = settings
+        self.source = source
+        self.logger = logger
+        self.onListening = onListening
+    }
+
+    /// Serves until cancelled; throws where the address cannot be bound.
+    public func run() async throws {
+        let application = Application(
+            router: router(),
+            configuration: .init(
+                address: .hostname(settings.host, port: Int(settings.port)),
+                serverName: "loopgate"
+            ),
+            onServerRunning: { channel in
+                await onListening(channel.localAddress?.port ?? Int(settings.port))
+            },
+            logger: logger
+        )
+        try await application.run()
+    }
+
+    private func router() -> Router<BasicRequestContext> {
+        let router = Router()
+        router.add(middleware: SecurityHeaders())
+        for asset in PageAsset.all {
+            router.get(RouterPath(asset.path)) { _, _ in asset.response() }
+        }
+        router.get("api/live") { [source] _, _ -> Response in
+            guard let snapshot = await source.snapshot() else { return Self.stalled() }
+            return try Self.json(snapshot)
+        }
+        if settings.opensHealth {
+            router.get("health") { [source] _, _ -> Response in
+                guard let snapshot = await source.snapshot() else { return Self.stalled() }
+                let report = HealthReport(snapshot, version: source.version)
+                return try Self.json(
+                    report,
+                    status: report.status == .failing ? .serviceUnavailable : .ok
+                )
+            }
+            router.get("metrics") { [source] _, _ -> Response in
+                guard let snapshot = await source.snapshot() else { return Self.stalled() }
+                return Response(
+                    status: .ok,
+                    headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+                    body: ResponseBody(
+                        byteBuffer: ByteBuffer(
+                            string: MetricsText.render(snapshot, version: source.version)
+                        )
+                    )
+                )
+            }
+        }
+        return router
+    }
+
+    private static func json(
+        _ value: some Encodable,
+        status: HTTPResponse.Status = .ok
+    ) throws -> Response {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return Response(
+            status: status,
+            headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(data: try encoder.encode(value)))
+        )
+    }
+
+    /// The gateway's thread did not answer: that is what a monitor must hear.
+    private static func stalled() -> Response {
+        let body = #"{"status":"failing","reasons":["the gateway's thread does not answer"]}"#
+        return Response(
+            status: .serviceUnavailable,
+            headers: [.contentType: "application/json; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: body))
+        )
+    }
+}
+
+/// Headers that keep a browser from doing more than the page needs.
+private struct SecurityHeaders<Context: RequestContext>: RouterMiddleware {
+    func handle(
+        _ request: Request,
+        context: Context,
+        next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        var response = try await next(request, context)
+        response.headers[.contentSecurityPolicy] =
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+            + "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        response.headers[.xContentTypeOptions] = "nosniff"
+        if let name = HTTPField.Name("Referrer-Policy") { response.headers[name] = "no-referrer" }
+        return response
+    }
+}
+
+/// One file of the page, compiled into the program.
+private struct PageAsset: Sendable {
+    let path: String
+    let type: String
+    let bytes: [UInt8]
+
+    static let all = [
+        PageAsset(
+            path: "/",
+            type: "text/html; charset=utf-8",
+            bytes: PackageResources.index_html
+        ),
+        PageAsset(
+            path: "/page.css",
+            type: "text/css; charset=utf-8",
+            bytes: PackageResources.page_css
+        ),
+        PageAsset(
+            path: "/page.js",
+            type: "text/javascript; charset=utf-8",
+            bytes: PackageResources.page_js
+        ),
+    ]
+
+    func response() -> Response {
+        Response(
+            status: .ok,
+            headers: [.contentType: type, .cacheControl: "no-cache"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+        )
+    }
+}

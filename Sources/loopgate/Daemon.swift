@@ -1,0 +1,302 @@
+import Fieldbus
+import Foundation
+import GatewayCore
+import Journal
+import LocalPage
+import Logging
+import Runtime
+import ServiceLifecycle
+import Signal
+import Uplink
+
+/// One life of the gateway, from a checked configuration to a clean end: opens the edges, wires
+/// them to the gateway's thread and closes them in order.
+final class Daemon: Service, PageSource {
+    private let settings: GatewaySettings
+    private let logger: Logger
+    private let runtimeFolder: String?
+    private let clock: WatchedClock
+    private let parts = Locked<Parts?>(nil)
+    private let ended = Mailbox<String?>()
+    private let onListening: @Sendable (Int) async -> Void
+
+    let version = loopgateVersion
+
+    /// What runs while the daemon does.
+    private struct Parts: Sendable {
+        var gateway: GatewayThread
+        var journal: JournalStore
+        var buses: [BusID: BusMaster]
+        var uplinks: [ConnectionID: MQTTConnection]
+    }
+
+    /// A daemon that has opened nothing yet.
+    ///
+    /// - runtimeFolder: where lock files of TCP buses go; nil: none are made.
+    init(
+        settings: GatewaySettings,
+        logger: Logger,
+        runtimeFolder: String?,
+        onListening: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) {
+        self.settings = settings
+        self.logger = logger
+        self.runtimeFolder = runtimeFolder
+        self.onListening = onListening
+        clock = WatchedClock(SystemClock(trustsRTC: settings.trustsRTC))
+    }
+
+    /// Runs until graceful shutdown; throws where the journal cannot be opened, the page's address
+    /// is taken, or the journal's medium fails.
+    func run() async throws {
+        let opened = try await open()
+        parts.withLock { $0 = opened }
+        let page = PageServer(
+            settings: settings.page,
+            source: self,
+            logger: logger,
+            onListening: onListening
+        )
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await page.run() }
+                group.addTask { [self] in await keepWatch(opened) }
+                group.addTask { [self] in try await haltOrShutdown() }
+                try await group.next()
+                group.cancelAll()
+                while let result = await group.nextResult() {
+                    if case .failure(let error) = result, !(error is CancellationError) {
+                        throw error
+                    }
+                }
+            }
+        } catch {
+            await close(opened)
+            throw error
+        }
+        await close(opened)
+    }
+
+    /// The state at this instant.
+    func snapshot() async -> GatewaySnapshot? {
+        guard let gateway = parts.withLock({ $0?.gateway }) else { return nil }
+        guard gateway.stalledFor < 5_000_000_000 else { return nil }
+        return await gateway.snapshot()
+    }
+
+    // MARK: Opening
+
+    private func open() async throws -> Parts {
+        let names = settings.connections.map(\.name)
+        let (journal, opening) = try await JournalStore.open(settings.journal, connections: names)
+        if let damage = opening.damage { logger.error("journal: \(damage)") }
+        var settings = settings
+        let numbers = try await journal.register(settings.instruments.map(\.tag))
+        for index in settings.instruments.indices {
+            if let id = numbers[settings.instruments[index].tag] {
+                settings.instruments[index].id = id
+            }
+        }
+        let epoch = UInt64.random(in: 1...UInt64.max)
+        let gateway = Gateway(
+            settings: settings,
+            epoch: epoch,
+            opening: opening,
+            at: clock.clock.stamp
+        )
+        let performer = Performer(
+            journal: journal,
+            connections: settings.connections,
+            logger: logger,
+            ended: ended
+        )
+        let thread = GatewayThread(gateway: gateway) { performer.perform($0) }
+        let state = clock
+        var buses: [BusID: BusMaster] = [:]
+        for bus in settings.buses {
+            buses[bus.id] = BusMaster(bus, lockFolder: runtimeFolder, clock: { state.state })
+        }
+        let directory = InstrumentDirectory(settings.instruments)
+        let previous = gateway.previous.map {
+            BirthInfo.Previous(
+                epoch: $0.epoch,
+                lastReading: $0.lastReading,
+                lastRecord: $0.lastRecord
+            )
+        }
+        var uplinks: [ConnectionID: MQTTConnection] = [:]
+        for connection in settings.connections {
+            uplinks[connection.id] = MQTTConnection(
+                settings: connection,
+                gateway: settings.gateway,
+                directory: directory,
+                birth: {
+                    BirthInfo(
+                        epoch: epoch,
+                        previous: previous,
+                        version: loopgateVersion,
+                        now: state.clock.stamp
+                    )
+                },
+                events: { thread.post(.broker(connection.id, $0)) }
+            )
+        }
+        performer.connect(thread, buses: buses, uplinks: uplinks)
+        thread.start()
+        for uplink in uplinks.values { uplink.start() }
+        logger.info(
+            "gateway \(settings.gateway), run \(epoch.hex): \(settings.buses.count) buses, \(settings.instruments.count) instruments, \(uplinks.count) uplinks"
+        )
+        return Parts(gateway: thread, journal: journal, buses: buses, uplinks: uplinks)
+    }
+
+    // MARK: While it runs
+
+    /// Once a second: the watchdog, the clock, and once a minute the health message.
+    private func keepWatch(_ parts: Parts) async {
+        var seconds = 0
+        while !Task.isCancelled {
+            if parts.gateway.stalledFor < 5_000_000_000 { ServiceManager.alive() }
+            if let stamp = clock.look() { parts.gateway.post(.clock(stamp)) }
+            if seconds % 60 == 10, let snapshot = await parts.gateway.snapshot() {
+                await publishHealth(HealthReport(snapshot, version: version), parts)
+            }
+            seconds += 1
+            do { try await Task.sleep(for: .seconds(1)) } catch { return }
+        }
+    }
+
+    private func publishHealth(_ report: HealthReport, _ parts: Parts) async {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(report) else { return }
+        let text = String(decoding: data, as: UTF8.self)
+        _ = await parts.gateway.ask { gateway, _ in (true, gateway.announce(health: text)) }
+    }
+
+    /// Returns at graceful shutdown; throws where the gateway gave up.
+    private func haltOrShutdown() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await gracefulShutdown() }
+            group.addTask { [ended] in
+                let reason = await withCheckedContinuation { continuation in
+                    let thread = Thread { continuation.resume(returning: ended.take()?.first) }
+                    thread.start()
+                }
+                if let reason = reason ?? nil { throw Halted(reason: reason) }
+            }
+            try await group.next()
+            group.cancelAll()
+            ended.close()
+        }
+    }
+
+    // MARK: Closing
+
+    private func close(_ parts: Parts) async {
+        ServiceManager.stopping()
+        let stopped = Mailbox<Void>()
+        parts.gateway.onStopped { stopped.post(()) }
+        parts.gateway.post(.stop)
+        // Everything is in the journal within this, or the disk is full.
+        await onOwnThread { _ = stopped.take(until: monotonicNow() + 3_000_000_000) }
+        for bus in parts.buses.values { bus.close() }
+        for uplink in parts.uplinks.values { uplink.stop() }
+        await onOwnThread {
+            for uplink in parts.uplinks.values {
+                _ = uplink.waitUntilStopped(within: .milliseconds(1_500))
+            }
+        }
+        parts.gateway.stop()
+        await parts.journal.close()
+        self.parts.withLock { $0 = nil }
+        logger.info("stopped; everything is committed")
+    }
+
+    /// Runs something that waits, off the cooperative threads.
+    private func onOwnThread(_ body: @escaping @Sendable () -> Void) async {
+        await withCheckedContinuation { continuation in
+            Thread {
+                body()
+                continuation.resume()
+            }.start()
+        }
+    }
+}
+
+/// The gateway gave up: the process must end so that the next start reads from disk again.
+struct Halted: Error, CustomStringConvertible {
+    let reason: String
+    var description: String { reason }
+}
+
+/// Carries out what the gateway wants done, on the gateway's thread.
+///
+/// @unchecked: `thread`, `buses` and `uplinks` are written once, before the thread starts.
+private final class Performer: @unchecked Sendable {
+    private let journal: JournalStore
+    private let logger: Logger
+    private let ended: Mailbox<String?>
+    private let names: [ConnectionID: String]
+    private var thread: GatewayThread?
+    private var buses: [BusID: BusMaster] = [:]
+    private var uplinks: [ConnectionID: MQTTConnection] = [:]
+
+    init(
+        journal: JournalStore,
+        connections: [ConnectionSettings],
+        logger: Logger,
+        ended: Mailbox<String?>
+    ) {
+        names = Dictionary(uniqueKeysWithValues: connections.map { ($0.id, $0.name) })
+        self.journal = journal
+        self.logger = logger
+        self.ended = ended
+    }
+
+    func connect(
+        _ thread: GatewayThread,
+        buses: [BusID: BusMaster],
+        uplinks: [ConnectionID: MQTTConnection]
+    ) {
+        self.thread = thread
+        self.buses = buses
+        self.uplinks = uplinks
+    }
+
+    func perform(_ effect: Effect) {
+        guard let thread else { return }
+        switch effect {
+        case .read(let bus, let request):
+            buses[bus]?.submit(request) { thread.post(.reply(bus, $0)) }
+        case .commit(let commit):
+            journal.commit(commit) { thread.post(.committed($0)) }
+        case .fetch(let connection, let stream, let epoch, let range):
+            guard let name = names[connection] else { return }
+            journal.fetch(
+                stream,
+                epoch: epoch,
+                range: range,
+                limit: Limits.fetchRows,
+                for: name
+            ) { thread.post(.fetched(connection, stream, asked: range, $0)) }
+        case .publish(let connection, let messages): uplinks[connection]?.publish(messages)
+        case .relay: break
+        case .log(let notice): log(notice)
+        case .halt(let reason):
+            logger.critical("\(reason)")
+            ended.post(reason)
+        case .correctClock(let epoch, let offset):
+            journal.correctLater(epoch: epoch, offset: offset)
+        case .stopped: thread.tellStopped()
+        }
+    }
+
+    private func log(_ notice: Notice) {
+        switch notice.level {
+        case .info: logger.info("\(notice.text)")
+        case .warning: logger.warning("\(notice.text)")
+        case .error: logger.error("\(notice.text)")
+        }
+    }
+}

@@ -1,0 +1,226 @@
+import ArgumentParser
+import Foundation
+import GatewayCore
+import Logging
+import Plant
+import Profiles
+import Runtime
+import ServiceLifecycle
+
+/// `loopgate demo`: a plant, a broker and the gateway on this machine until Ctrl-C.
+struct DemoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo",
+        abstract: "Run a simulated plant, a real broker and the gateway on this machine."
+    )
+
+    @Flag(help: "Stop the broker for 30 s, 20 s into the run, and show the backlog drain.")
+    var outage = false
+
+    @Option(help: "Port of the local page; 0 takes a free one.")
+    var port = 0
+
+    @Option(help: "End by itself after so many seconds.")
+    var seconds: Int?
+
+    @Option(help: "Folder of the firmware profiles.")
+    var profiles = "firmware-profiles"
+
+    func run() async throws {
+        signal(SIGPIPE, SIG_IGN)
+        let folder = try Self.makeFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let broker = try DemoBroker(folder: folder)
+        defer { broker.stop() }
+        let root = URL(fileURLWithPath: profiles).path
+        let plant = DemoPlant(
+            seed: 1,
+            folder: folder,
+            options: .init(
+                profiles: root,
+                broker: "127.0.0.1:\(broker.port)",
+                pagePort: port == 0 ? try DemoBroker.freePort() : UInt16(clamping: port)
+            )
+        )
+        let running = try plant.start { try Self.map(of: $0, in: root) }
+        defer { plant.stop() }
+        let settings: GatewaySettings
+        switch Configuration.load(running.configPath) {
+        case .success(let loaded): settings = loaded.settings
+        case .failure(let refused): throw ValidationError(refused.description)
+        }
+        try await serve(settings, broker, running)
+    }
+
+    private func serve(
+        _ settings: GatewaySettings,
+        _ broker: DemoBroker,
+        _ running: DemoPlant.Running
+    ) async throws {
+        var logger = Logger(label: "loopgate")
+        logger.logLevel = .warning
+        let daemon = Daemon(
+            settings: settings,
+            logger: logger,
+            runtimeFolder: nil,
+            onListening: { port in
+                say("page    http://127.0.0.1:\(port)/   (health at /health, metrics at /metrics)")
+                say(
+                    "broker  127.0.0.1:\(broker.port)   (mosquitto_sub -p \(broker.port) -t 'cimms/#' -v)"
+                )
+                say(
+                    "plant   \(running.units.count) modules, TCP ports \(running.ports.values.sorted()), line \(running.line)"
+                )
+                say("Ctrl-C ends it; nothing is left behind.")
+            }
+        )
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(service: daemon, successTerminationBehavior: .gracefullyShutdownGroup)
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: RunCommand.quiet
+            )
+        )
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            tasks.addTask { [outage, seconds] in
+                for second in 1... {
+                    do { try await Task.sleep(for: .seconds(1)) } catch { return }
+                    if outage, second == 20 {
+                        say("the broker is stopped for 30 s")
+                        broker.stop()
+                    }
+                    if outage, second == 50 {
+                        say("the broker is started again")
+                        try broker.start()
+                    }
+                    if let snapshot = await daemon.snapshot() { Self.sayLine(snapshot) }
+                    if let seconds, second >= seconds {
+                        await group.triggerGracefulShutdown()
+                        return
+                    }
+                }
+            }
+            try await tasks.next()
+            if seconds != nil { try await tasks.next() }
+            tasks.cancelAll()
+        }
+    }
+
+    private static func sayLine(_ snapshot: GatewaySnapshot) {
+        func count(_ quality: String) -> Int {
+            snapshot.instruments.reduce(0) { $0 + ($1.quality == quality ? 1 : 0) }
+        }
+        let up = snapshot.uplinks.first
+        let link = up.map { $0.isUp ? "up" : "down" } ?? "–"
+        let units = snapshot.buses.flatMap(\.units)
+        let answering = units.reduce(0) { $0 + ($1.state == "answering" ? 1 : 0) }
+        say(
+            "\(Int(snapshot.uptime)) s  readings \(snapshot.store.readings)  stored \(snapshot.store.stored)  good \(count("good"))  uncertain \(count("uncertain"))  bad \(count("bad"))  modules \(answering)/\(units.count)  uplink \(link)  delivered \(up?.counters.delivered ?? 0)  backlog \(up?.backlog ?? 0)"
+        )
+    }
+
+    private static func map(of module: DemoModule, in profiles: String) throws -> ModuleMap {
+        let problems = ProblemList()
+        let library = ModuleLibrary(folders: [profiles], problems: problems)
+        let options = ModuleOptions(range: module.range, base: module.base)
+        switch library.module(module.profile, options) {
+        case .success(let resolved): return resolved.map
+        case .failure(let fault):
+            throw ValidationError("\(module.profile): \(fault.what); \(fault.mend)")
+        case nil:
+            throw ValidationError(
+                "no profile \(module.profile) in \(profiles): run from the project's folder or give --profiles"
+            )
+        }
+    }
+
+    private static func makeFolder() throws -> String {
+        var template = Array((NSTemporaryDirectory() + "/loopgate-demo-XXXXXX").utf8CString)
+        guard mkdtemp(&template) != nil else {
+            throw ValidationError("no temporary folder: errno \(errno)")
+        }
+        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+/// A mosquitto of the demo's own, on a free port of the loopback.
+private final class DemoBroker: Sendable {
+    let port: UInt16
+    private let configuration: String
+    private let process = Locked<Process?>(nil)
+    private let ended = Mailbox<Void>()
+
+    init(folder: String) throws {
+        port = try Self.freePort()
+        configuration = folder + "/mosquitto.conf"
+        var text = """
+            listener \(port) 127.0.0.1
+            allow_anonymous true
+            persistence true
+            persistence_location \(folder)/
+            log_type error
+            max_queued_messages 0
+
+            """
+        if getuid() == 0 { text += "user root\n" }
+        try text.write(toFile: configuration, atomically: true, encoding: .utf8)
+        try start()
+    }
+
+    func start() throws {
+        let broker = Process()
+        let places = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto", "/usr/local/sbin/mosquitto"]
+        guard let path = places.first(where: { access($0, X_OK) == 0 }) else {
+            throw ValidationError("mosquitto is not installed: `make demo` installs it")
+        }
+        broker.executableURL = URL(fileURLWithPath: path)
+        broker.arguments = ["-c", configuration]
+        broker.standardInput = FileHandle.nullDevice
+        broker.terminationHandler = { [ended] _ in ended.post(()) }
+        // A child inherits the signals that this thread blocks, and one of the pool blocks them all.
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try broker.run()
+        process.withLock { $0 = broker }
+    }
+
+    func stop() {
+        let broker = process.withLock { process in
+            defer { process = nil }
+            return process
+        }
+        guard let broker, broker.isRunning else { return }
+        broker.terminate()
+        if ended.take(until: monotonicNow() + 5_000_000_000)?.isEmpty ?? true {
+            kill(broker.processIdentifier, SIGKILL)
+        }
+    }
+
+    /// A port that nobody holds at this moment.
+    static func freePort() throws -> UInt16 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let found = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+            }
+        }
+        guard found else { throw ValidationError("no free port: errno \(errno)") }
+        return UInt16(bigEndian: address.sin_port)
+    }
+}
+
+/// A line on standard output, at once: it may be a pipe that somebody watches.
+private func say(_ line: String) {
+    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+}
