@@ -125,5 +125,5 @@ final class Wire {
 }
 
 func linkLost(_ code: Int32) -> Failure {
-    Failure(.linkLost("the link broke: \(errnoText(code))"))
+    Failure(.linkLost(errnoText(code)))
 }
