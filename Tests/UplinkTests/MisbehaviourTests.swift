@@ -61,6 +61,21 @@ struct Misbehaviour {
         #expect(watched.end())
     }
 
+    @Test("What the broker's window keeps back is not counted as sent")
+    func keptBack() throws {
+        let broker = try StandInBroker(
+            onConnect: { _ in [0x20, 6, 0, 0, 3, 0x21, 0, 5] },
+            onPublish: { _ in [] }
+        )
+        let watched = try Watched(connection([broker.port], ackDeadline: .seconds(1)))
+        try watched.waitUp()
+        watched.send(1...100)
+        try watched.waitDown()
+        #expect(broker.publishes.count == 5)
+        #expect(watched.link.counters.sent == 4)
+        #expect(watched.end())
+    }
+
     @Test("Acknowledgements in reverse order are matched")
     func reverse() throws {
         let waiting = Locked<[UInt16]>([])
