@@ -14,6 +14,7 @@ struct InFlight {
     /// Wire ids in order of sending from `oldest` on; those answered meanwhile are skipped.
     private var order: [UInt16] = []
     private var oldest = 0
+    private var lastAnswer = MonotonicTime.zero
     let deadline: Nanoseconds
 
     init(deadline: Nanoseconds) { self.deadline = deadline }
@@ -32,22 +33,26 @@ struct InFlight {
     }
 
     /// An acknowledgement came. Nil: the id is unknown or was answered before, and means nothing.
-    mutating func acknowledge(wire: UInt16) -> Acknowledged? {
+    mutating func acknowledge(wire: UInt16, at now: MonotonicTime) -> Acknowledged? {
         guard let entry = sent.removeValue(forKey: wire) else { return nil }
+        lastAnswer = now
         skipAnswered()
-        return Acknowledged(message: entry.message, sent: entry.at)
+        return Acknowledged(message: entry.message)
     }
 
     struct Acknowledged {
         /// Nil for our own messages.
         var message: UInt64?
-        var sent: MonotonicTime
     }
 
-    /// When the oldest acknowledgement is overdue; nil with nothing out.
+    /// When the link is to be given up; nil with nothing out.
+    ///
+    /// That is when nothing at all was acknowledged for the deadline, or one message was passed over
+    /// for four times as long. A window of large messages may take longer than the deadline on a
+    /// slow link: as long as it moves, it is left alone.
     var overdueAt: MonotonicTime? {
         guard oldest < order.count, let entry = sent[order[oldest]] else { return nil }
-        return entry.at + deadline
+        return min(max(entry.at, lastAnswer) + deadline, entry.at + deadline * 4)
     }
 
     /// Everything still out, in order of sending; empty afterwards.

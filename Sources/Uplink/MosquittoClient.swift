@@ -237,8 +237,8 @@ func libraryWords(_ code: CInt) -> String {
     switch mosq_err_t(rawValue: code) {
     case MOSQ_ERR_KEEPALIVE: "the broker did not answer a ping within the keep-alive"
     case MOSQ_ERR_CONN_LOST: "the broker closed the connection"
-    case MOSQ_ERR_ERRNO: "the link broke: \(errnoText(errno))"
-    default: "the link broke: \(String(cString: mosquitto_strerror(code)))"
+    case MOSQ_ERR_ERRNO: errnoText(errno)
+    default: String(cString: mosquitto_strerror(code))
     }
 }
 

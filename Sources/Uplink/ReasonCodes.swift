@@ -1,27 +1,3 @@
-import GatewayCore
-
-extension DownReason {
-    /// One sentence for people: what is wrong, and where to mend it.
-    public var explanation: String {
-        switch self {
-        case .notYetTried: "not tried yet"
-        case .unreachable(let code): "the broker cannot be reached: \(errnoText(code))"
-        case .nameNotFound(let host): "the name '\(host)' has no address: check it and the DNS"
-        case .refusedByBroker(let code):
-            "the broker refused the connection: \(mqttReason(code))"
-        case .tlsUnknownAuthority:
-            "the broker's certificate is signed by an authority that caFile does not hold"
-        case .tlsNameMismatch: "the broker's certificate is made out to another name"
-        case .tlsCertificateExpired: "the broker's certificate has expired"
-        case .tlsOther(let words): "TLS: \(words)"
-        case .acknowledgementOverdue:
-            "the broker did not acknowledge a message within the deadline"
-        case .linkLost(let words): words
-        case .stopped: "stopped"
-        }
-    }
-}
-
 /// The name of an MQTT 5 reason code (OASIS MQTT 5.0, 2.4) and its number.
 public func mqttReason(_ code: UInt8) -> String {
     let name =

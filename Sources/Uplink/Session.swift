@@ -234,7 +234,7 @@ final class Session {
     }
 
     private func acknowledged(_ id: UInt16, _ reason: UInt8) {
-        guard let entry = inFlight.acknowledge(wire: id) else {
+        guard let entry = inFlight.acknowledge(wire: id, at: now()) else {
             loop.counters.strayAcknowledgements += 1
             return
         }

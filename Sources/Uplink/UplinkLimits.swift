@@ -14,8 +14,10 @@ public enum UplinkLimits {
     public static let controlPacketBytes = 16 * 1024
     /// Bytes read from a socket at a time.
     public static let readBytes = 64 * 1024
-    /// Bytes handed to the kernel's care and not yet taken: beyond them nothing more is sent.
-    public static let outgoingBytes = 1024 * 1024
+    /// Bytes that wait for the kernel: beyond them nothing more is sent.
+    public static let outgoingBytes = 256 * 1024
+    /// Bytes that the kernel may hold for the broker; it doubles the number.
+    public static let kernelBytes = 256 * 1024
     /// Characters of a topic level made of foreign text (an alert's subject, a command's id).
     public static let topicLevelCharacters = 64
     /// Bytes read from a password file.

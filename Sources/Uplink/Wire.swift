@@ -26,6 +26,10 @@ final class Wire {
             &yes,
             socklen_t(MemoryLayout<CInt>.size)
         )
+        // An acknowledgement is due from when a message is handed over, so a slow link must not have
+        // megabytes before it.
+        var bytes = CInt(UplinkLimits.kernelBytes)
+        setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, socklen_t(MemoryLayout<CInt>.size))
         let code = address.bytes.withUnsafeBytes { bytes -> Int32 in
             guard let base = bytes.baseAddress else { return EINVAL }
             let started = connect(
@@ -121,5 +125,5 @@ final class Wire {
 }
 
 func linkLost(_ code: Int32) -> Failure {
-    Failure(.linkLost("the link broke: \(errnoText(code))"))
+    Failure(.linkLost(errnoText(code)))
 }

@@ -370,7 +370,7 @@ struct Connections {
         settings.passwordFile = folder.file("missing")
         let blind = try Watched(settings)
         try blind.waitDown()
-        #expect(blind.downs.first?.explanation.contains("missing") == true)
+        #expect(blind.downs.first?.words.contains("missing") == true)
         #expect(blind.end())
     }
 }

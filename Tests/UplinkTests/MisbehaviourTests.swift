@@ -61,6 +61,21 @@ struct Misbehaviour {
         #expect(watched.end())
     }
 
+    @Test("What the broker's window keeps back is not counted as sent")
+    func keptBack() throws {
+        let broker = try StandInBroker(
+            onConnect: { _ in [0x20, 6, 0, 0, 3, 0x21, 0, 5] },
+            onPublish: { _ in [] }
+        )
+        let watched = try Watched(connection([broker.port], ackDeadline: .seconds(1)))
+        try watched.waitUp()
+        watched.send(1...100)
+        try watched.waitDown()
+        #expect(broker.publishes.count == 5)
+        #expect(watched.link.counters.sent == 4)
+        #expect(watched.end())
+    }
+
     @Test("Acknowledgements in reverse order are matched")
     func reverse() throws {
         let waiting = Locked<[UInt16]>([])
@@ -118,6 +133,34 @@ struct Misbehaviour {
         #expect(waiting.isEmpty)
         #expect(watched.end())
         #expect(watched.outcomes.count == answered)
+    }
+
+    @Test("A broker that passes one message over is left, though it acknowledges the rest")
+    func passesOver() throws {
+        let broker = try StandInBroker(onPublish: {
+            $0.connection == 1 && $0.payload.contains("\"seq\":1,")
+                ? [] : StandInBroker.acknowledge($0.wire)
+        })
+        let watched = try Watched(connection([broker.port], ackDeadline: .seconds(1)))
+        try watched.waitUp()
+        var next: UInt64 = 1
+        try eventually("it is left") {
+            if next < 2000 { watched.send(next...next) }
+            next += 1
+            return !watched.downs.isEmpty
+        }
+        #expect(watched.downs.first == .acknowledgementOverdue)
+        #expect(watched.outcomes.contains { $0.id == 1 && $0.outcome == .unsent })
+        #expect(watched.end())
+    }
+
+    @Test("A broker that knows only the older protocol is told as such")
+    func olderBroker() throws {
+        let broker = try StandInBroker(onConnect: { _ in [0x20, 2, 0, 1] })
+        let watched = try Watched(connection([broker.port]))
+        try watched.waitDown()
+        #expect(watched.downs.first == .refusedByBroker(reason: 0x84))
+        #expect(watched.end())
     }
 
     @Test("A message refused by quota is told, and the connection stays")

@@ -85,13 +85,13 @@ struct Window {
             let answer1 = window.add(wire: wire, message: UInt64(wire) * 10, at: at(0))
             #expect(answer1)
         }
-        let answer2 = window.acknowledge(wire: 3)?.message
+        let answer2 = window.acknowledge(wire: 3, at: at(5))?.message
         #expect(answer2 == 30)
-        let answer3 = window.acknowledge(wire: 3)
+        let answer3 = window.acknowledge(wire: 3, at: at(5))
         #expect(answer3 == nil)
-        let answer4 = window.acknowledge(wire: 99)
+        let answer4 = window.acknowledge(wire: 99, at: at(5))
         #expect(answer4 == nil)
-        let answer5 = window.acknowledge(wire: 1)?.message
+        let answer5 = window.acknowledge(wire: 1, at: at(5))?.message
         #expect(answer5 == 10)
         #expect(window.count == 3)
         let answer6 = window.giveUp()
@@ -99,21 +99,28 @@ struct Window {
         #expect(window.isEmpty)
     }
 
-    @Test("The deadline runs for the oldest that is still out")
+    @Test(
+        "Nothing acknowledged for the deadline, or one passed over four times as long, is overdue"
+    )
     func deadline() {
         var window = InFlight(deadline: .seconds(30))
         #expect(window.overdueAt == nil)
-        for wire in UInt16(1)...3 {
-            let answer7 = window.add(wire: wire, message: 1, at: at(Double(wire)))
-            #expect(answer7)
+        for wire in UInt16(1)...4 {
+            let isNew = window.add(wire: wire, message: 1, at: at(Double(wire)))
+            #expect(isNew)
         }
         #expect(window.overdueAt == at(31))
-        _ = window.acknowledge(wire: 2)
-        #expect(window.overdueAt == at(31))
-        _ = window.acknowledge(wire: 1)
-        #expect(window.overdueAt == at(33))
-        _ = window.acknowledge(wire: 3)
+        _ = window.acknowledge(wire: 2, at: at(20))
+        #expect(window.overdueAt == at(50))
+        _ = window.acknowledge(wire: 3, at: at(110))
+        #expect(window.overdueAt == at(121))
+        _ = window.acknowledge(wire: 1, at: at(111))
+        #expect(window.overdueAt == at(124))
+        _ = window.acknowledge(wire: 4, at: at(112))
         #expect(window.overdueAt == nil)
+        let isNew = window.add(wire: 5, message: 1, at: at(500))
+        #expect(isNew)
+        #expect(window.overdueAt == at(530))
     }
 
     @Test("A wire id that comes round again while its namesake is out is told")
@@ -126,7 +133,7 @@ struct Window {
             let fits = window.add(wire: wire, message: UInt64(number), at: at(0))
             #expect(fits == (wire != 1))
             guard fits else { return }
-            _ = window.acknowledge(wire: wire)
+            _ = window.acknowledge(wire: wire, at: at(5))
         }
         Issue.record("the id never came round")
     }
@@ -140,7 +147,7 @@ struct Window {
             let wire = UInt16(number % 60_000)
             let answer10 = window.add(wire: wire, message: 1, at: at(1))
             #expect(answer10)
-            let answer11 = window.acknowledge(wire: wire)
+            let answer11 = window.acknowledge(wire: wire, at: at(5))
             #expect(answer11 != nil)
         }
         let answer12 = window.giveUp()
