@@ -11,7 +11,8 @@ import Testing
 struct RTUTests {
     @Test(
         "A reply late by 1.1 to 5 timeouts never lands on another register",
-        arguments: [110, 150, 190, 250, 350, 500], [false, true]
+        arguments: [110, 150, 190, 250, 350, 500],
+        [false, true]
     )
     func lateReplies(percent: Int, deafMeanwhile: Bool) throws {
         let timeout = 200

@@ -38,6 +38,12 @@ public final class RawSlave: @unchecked Sendable {
 
     /// Every request so far, in order of arrival.
     public var requests: [[UInt8]] { seen.withLock { $0 } }
+    /// The speed that the other side has set on the pseudo-terminal, as a `B…` constant.
+    public var speed: UInt32 {
+        var settings = termios()
+        tcgetattr(terminal, &settings)
+        return cfgetospeed(&settings)
+    }
     /// How many connections were accepted.
     public var connections: Int { connectionCount.withLock { $0 } }
 
