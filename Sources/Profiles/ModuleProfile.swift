@@ -73,6 +73,11 @@ public struct ModuleProfile: Hashable, Sendable {
         /// What it is, for people.
         public var meaning: String
 
+        /// The words that they must hold; nil where a text is wanted.
+        public var check: RegisterCheck? {
+            if case .words(let check) = content { check } else { nil }
+        }
+
         /// Whether `words`, read from `address` on, are this module's.
         public func matches(_ words: [UInt16]) -> Bool {
             switch content {

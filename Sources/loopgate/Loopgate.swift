@@ -9,7 +9,7 @@ struct Loopgate: AsyncParsableCommand {
         version: loopgateVersion,
         subcommands: [
             RunCommand.self, CheckCommand.self, JournalCommand.self, DemoCommand.self,
-            EvaluateCommand.self,
+            EvaluateCommand.self, ProbeCommand.self, ReadCommand.self, RelaySafeCommand.self,
         ]
     )
 }

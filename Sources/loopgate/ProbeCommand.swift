@@ -3,18 +3,19 @@ import Fieldbus
 import Foundation
 import GatewayCore
 import Profiles
-import Runtime
 import Signal
 
 /// `loopgate probe`: who answers on a line, what it is, and what its registers could mean.
 struct ProbeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "probe",
-        abstract: "Find units on a bus, recognise them, and show registers in every interpretation.",
+        abstract:
+            "Find units on a bus, recognise them, and show registers in every interpretation.",
         discussion: """
             Give --tcp or --device. On a serial line every baud rate and parity given is tried. \
             Nothing is written to any module. A port that the daemon holds is left alone: stop it first.
-            """)
+            """
+    )
 
     @Option(help: "HOST:PORT of a Modbus TCP module or gateway.")
     var tcp: String?
@@ -40,6 +41,12 @@ struct ProbeCommand: AsyncParsableCommand {
     @Option(help: "How many registers to show, 1 to 32.")
     var count = 8
 
+    @Flag(help: "Show only interpretations that a live loop could mean.")
+    var plausible = false
+
+    @Flag(help: "Go on to the other line settings after units were found.")
+    var every = false
+
     @Option(help: "How long to wait for an answer, in milliseconds.")
     var timeout = 300
 
@@ -48,39 +55,86 @@ struct ProbeCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard let numbers = Self.numbers(units), !numbers.isEmpty else {
-            throw ValidationError("--units: '\(units)' is no list of units from 0 to 255; write 1-16")
+            throw ValidationError(
+                "--units: '\(units)' is no list of units from 0 to 255; write 1-16"
+            )
         }
         guard let shown = ["input": RegisterTable.input, "holding": .holding][table] else {
             throw ValidationError("--table: '\(table)'; write input or holding")
         }
-        guard (0...65_535).contains(address), (1...32).contains(count), address + count <= 65_536,
+        guard (0...65_535).contains(address), (1...256).contains(count), address + count <= 65_536,
             (10...10_000).contains(timeout)
         else { throw ValidationError("--address, --count or --timeout is out of range") }
-        let folder = FileManager.default.fileExists(atPath: profiles) ? profiles : "firmware-profiles"
-        let library = ModuleLibrary(folders: [folder], problems: ProblemList())
-        var found = 0
-        for bus in try buses() {
-            let line = BusLine(bus)
-            defer { line.close() }
-            for unit in numbers {
-                guard try line.answers(unit, shown, UInt16(address), timeout) else { continue }
-                found += 1
-                print("\(bus.link.words): unit \(unit) answers")
-                recognise(unit, line, library)
-                show(unit, shown, line)
+        let addresses = numbers.map { UnitAddress(rawValue: $0) }
+        let found =
+            switch (tcp, device) {
+            case (let tcp?, nil): try survey([Self.tcp(tcp, timeout)], addresses, shown)
+            case (nil, let device?): try survey(try lines(device), addresses, shown)
+            default: throw ValidationError("give --tcp or --device")
             }
-        }
-        if found == 0 {
-            print("nobody answers: check wiring, units, baud rate and parity")
+        guard found else {
+            print("Nobody answers: check power, wiring, units, baud rate and parity.")
             throw ExitCode(1)
         }
     }
 
-    private func buses() throws -> [BusSettings] {
-        if let tcp, device == nil {
-            return [try BusLine.tcp(tcp, milliseconds: timeout)]
+    /// Looks at one bus after the other until, on one, somebody answers readably.
+    private func survey(
+        _ buses: [BusSettings],
+        _ units: [UnitAddress],
+        _ table: RegisterTable
+    ) throws -> Bool {
+        let folder =
+            FileManager.default.fileExists(atPath: profiles) ? profiles : "firmware-profiles"
+        let library = ModuleLibrary(folders: [folder], problems: ProblemList())
+        for settings in buses {
+            print("\(settings.link.words):")
+            let bus = openBus(settings)
+            defer { bus.closeAndWait() }
+            let prober = Prober(bus: bus, responseTimeout: .milliseconds(timeout))
+            let found: [FoundUnit]
+            do { found = try prober.findUnits(units) } catch {
+                throw CommandError(error.explained(on: settings))
+            }
+            print(ProbeReport.text(found, asked: units.count), terminator: "")
+            let readable = found.filter { if case .garbled = $0.answer { false } else { true } }
+            for unit in readable.map(\.unit) {
+                recognise(unit, prober, library)
+                let cells = prober.survey(unit, table, UInt16(clamping: address), count: count)
+                print(ProbeReport.text(cells, plausibleOnly: plausible), terminator: "")
+            }
+            if !readable.isEmpty && !every { return true }
         }
-        guard let device, tcp == nil else { throw ValidationError("give --tcp or --device") }
+        return false
+    }
+
+    /// Says which profiles fit a unit: those told by words with the nearest that does not fit, and
+    /// those told by a text only where it is there.
+    private func recognise(_ unit: UnitAddress, _ prober: Prober, _ library: ModuleLibrary) {
+        let profiles = library.profiles.sorted { $0.key < $1.key }
+        let signatures = profiles.compactMap { name, profile -> ModuleSignature? in
+            let checks = profile.identification.compactMap(\.check)
+            guard checks.count == profile.identification.count else { return nil }
+            return ModuleSignature(profile: name, checks: checks)
+        }
+        let byText = profiles.filter { _, profile in
+            profile.identification.contains { $0.check == nil }
+                && profile.identification.allSatisfy { one in
+                    let words = prober.read(unit, one.table, one.address, count: one.count)
+                    return (try? words.get()).map(one.matches) ?? false
+                }
+        }
+        for (name, profile) in byText {
+            let why = profile.identification.map(\.meaning).joined(separator: ", ")
+            print("unit \(unit.rawValue)  is \(name)  (\(why))")
+        }
+        let recognitions = prober.recognise(unit, among: signatures)
+        if byText.isEmpty || recognitions.contains(where: \.isMatch) {
+            print(ProbeReport.text(recognitions, unit: unit), terminator: "")
+        }
+    }
+
+    private func lines(_ device: String) throws -> [BusSettings] {
         var all: [BusSettings] = []
         for rate in baud.split(separator: ",") {
             guard let rate = Int(rate), (1_200...115_200).contains(rate) else {
@@ -93,51 +147,30 @@ struct ProbeCommand: AsyncParsableCommand {
                 let serial = SerialSettings(path: device, baud: rate, parity: parity)
                 all.append(
                     BusSettings(
-                        id: BusID(rawValue: 0), name: "probe", link: .rtu(serial),
-                        responseTimeout: .milliseconds(timeout)))
+                        id: BusID(rawValue: 0),
+                        name: "probe",
+                        link: .rtu(serial),
+                        responseTimeout: .milliseconds(timeout)
+                    )
+                )
             }
         }
         return all
     }
 
-    private func recognise(_ unit: UInt8, _ line: BusLine, _ library: ModuleLibrary) {
-        var names: [String] = []
-        for (name, profile) in library.profiles.sorted(by: { $0.key < $1.key })
-        where !profile.identification.isEmpty {
-            let isIt = profile.identification.allSatisfy { register in
-                guard let count = UInt16(exactly: register.count) else { return false }
-                let words = line.words(unit, register.table, register.address, count, timeout)
-                return words.map(register.matches) ?? false
-            }
-            if isIt { names.append(name) }
+    private static func tcp(_ text: String, _ timeout: Int) throws -> BusSettings {
+        guard let colon = text.lastIndex(of: ":"),
+            let port = UInt16(text[text.index(after: colon)...])
+        else {
+            throw ValidationError("--tcp: '\(text)'; write an address and a port: 192.168.1.20:502")
         }
-        print(
-            names.isEmpty
-                ? "  no profile recognises it (many modules cannot be told apart)"
-                : "  recognised: \(names.joined(separator: ", "))")
+        return BusSettings(
+            id: BusID(rawValue: 0),
+            name: "probe",
+            link: .tcp(host: String(text[..<colon]), port: port),
+            responseTimeout: .milliseconds(timeout)
+        )
     }
-
-    private func show(_ unit: UInt8, _ table: RegisterTable, _ line: BusLine) {
-        guard let words = line.words(unit, table, UInt16(address), UInt16(count), timeout) else {
-            print("  \(count) registers from \(address) cannot be read at once: give another --address or --count")
-            return
-        }
-        let base = table == .input ? 30_001 : 40_001
-        for (index, word) in words.enumerated() {
-            let number = address + index
-            let hex = String(word, radix: 16, uppercase: true)
-            let padded = String(repeating: "0", count: 4 - hex.count) + hex
-            print("  address \(number) (document \(base + number)): \(word) = 0x\(padded)")
-            for way in Interpretation.all {
-                guard let current = way.milliamps(words[index...]),
-                    Interpretation.isPlausible(current)
-                else { continue }
-                print("    \(Self.rounded(current)) mA as \(way.name)")
-            }
-        }
-    }
-
-    static func rounded(_ number: Double) -> Double { (number * 10_000).rounded() / 10_000 }
 
     /// `1-3,7` as 1, 2, 3, 7; nil where it is no such list.
     static func numbers(_ text: String) -> [UInt8]? {
@@ -161,7 +194,9 @@ struct ProbeCommand: AsyncParsableCommand {
 /// `loopgate read`: one module of the configuration, through its profile, once.
 struct ReadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "read", abstract: "Read one module of the configuration through its profile.")
+        commandName: "read",
+        abstract: "Read one module of the configuration through its profile."
+    )
 
     @Argument(help: "The module's name.")
     var module: String
@@ -181,34 +216,31 @@ struct ReadCommand: AsyncParsableCommand {
             let names = settings.modules.map(\.name).joined(separator: ", ")
             throw ValidationError("no module is called '\(module)'; there are \(names)")
         }
-        let line = BusLine(bus)
-        defer { line.close() }
-        let timeout = Int((found.responseTimeout ?? bus.responseTimeout).milliseconds)
-        print("\(module): unit \(found.unit.rawValue) on \(bus.link.words), profile \(found.profile)")
-        for check in found.map.identity + found.map.assumptions {
-            let words = try line.read(
-                found.unit.rawValue, check.table, check.address,
-                UInt16(clamping: check.expected.count), timeout)
-            print("  \(check.meaning): \(check.holds(for: words) ? "yes" : "NO")")
+        let timeout = found.responseTimeout ?? bus.responseTimeout
+        print(
+            "\(module): unit \(found.unit.rawValue) on \(bus.link.words), profile \(found.profile)"
+        )
+        let tags = settings.instruments.filter { $0.module == module }
+        for tag in tags.sorted(by: { $0.channel < $1.channel }) {
+            print("channel \(tag.channel) is \(tag.tag)")
         }
-        for (index, channel) in found.map.channels.enumerated() {
-            let tag = settings.instruments.first {
-                $0.module == module && $0.channel == index + 1
-            }
-            let words = try line.read(
-                found.unit.rawValue, channel.table, channel.address,
-                UInt16(channel.encoding.words), timeout)
-            var decoded = channel.encoding.decode(words)
-            for source in channel.status {
-                let status = try line.read(
-                    found.unit.rawValue, source.table, source.address, 1, timeout)
-                decoded = decoded.with(
-                    status: StatusMeaning.condition(of: status[0], by: source.meanings))
-            }
-            let current = decoded.milliamps.map { "\(ProbeCommand.rounded($0)) mA" } ?? "no current"
-            let name = tag.map { " \($0.tag)" } ?? ""
-            print("  channel \(index + 1)\(name): raw \(decoded.raw), \(current), \(decoded.condition.rawValue)")
+        let master = openBus(bus)
+        defer { master.closeAndWait() }
+        let prober = Prober(
+            bus: master,
+            responseTimeout: timeout,
+            quietBefore: found.map.requestGap
+        )
+        // One question first: whether the port may be had at all.
+        do { _ = try prober.findUnits([found.unit]) } catch {
+            throw CommandError(error.explained(on: bus))
         }
+        let sample = prober.read(found.unit, found.map)
+        print(ProbeReport.text(sample), terminator: "")
+        let isRead = sample.channels.contains {
+            if case .success = $0.words { true } else { false }
+        }
+        if !isRead { throw ExitCode(1) }
     }
 }
 
@@ -216,7 +248,8 @@ struct ReadCommand: AsyncParsableCommand {
 struct RelaySafeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "relay-safe",
-        abstract: "Drive the alarm output safe: what the service does after the daemon has ended.")
+        abstract: "Drive the alarm output safe: what the service does after the daemon has ended."
+    )
 
     @Option(help: "The configuration file.")
     var config = RunCommand.defaultPath
@@ -233,69 +266,16 @@ struct RelaySafeCommand: AsyncParsableCommand {
     }
 }
 
-/// A bus asked by hand: one question, one answer.
-private final class BusLine {
-    private let bus: BusMaster
-    private let settings: BusSettings
-    private var next: UInt64 = 1
+/// A bus for questions by hand, under the lock that the daemon uses.
+private func openBus(_ settings: BusSettings) -> BusMaster {
+    let environment = ProcessInfo.processInfo.environment["RUNTIME_DIRECTORY"]
+    let usual = FileManager.default.fileExists(atPath: "/run/loopgate") ? "/run/loopgate" : nil
+    return BusMaster(settings, lockFolder: environment ?? usual)
+}
 
-    init(_ settings: BusSettings) {
-        self.settings = settings
-        let environment = ProcessInfo.processInfo.environment["RUNTIME_DIRECTORY"]
-        let usual = FileManager.default.fileExists(atPath: "/run/loopgate") ? "/run/loopgate" : nil
-        bus = BusMaster(settings, lockFolder: environment ?? usual)
-    }
+/// Why a command could not do its work, for the person who gave it.
+struct CommandError: Error, CustomStringConvertible {
+    var description: String
 
-    static func tcp(_ text: String, milliseconds: Int) throws -> BusSettings {
-        guard let colon = text.lastIndex(of: ":"),
-            let port = UInt16(text[text.index(after: colon)...])
-        else { throw ValidationError("--tcp: '\(text)'; write an address and a port, 192.168.1.20:502") }
-        return BusSettings(
-            id: BusID(rawValue: 0), name: "probe",
-            link: .tcp(host: String(text[..<colon]), port: port),
-            responseTimeout: .milliseconds(milliseconds))
-    }
-
-    func close() { bus.close() }
-
-    /// Whether anybody answers as `unit`, be it with a refusal; throws where the port is not ours.
-    func answers(
-        _ unit: UInt8, _ table: RegisterTable, _ address: UInt16, _ timeout: Int
-    ) throws -> Bool {
-        switch ask(unit, table, address, 1, timeout) {
-        case .success, .failure(.refused): return true
-        case .failure(.silent), .failure(.garbled): return false
-        case .failure(let fault): throw ValidationError(fault.explained(on: settings))
-        }
-    }
-
-    /// The registers, or nil where they cannot be had.
-    func words(
-        _ unit: UInt8, _ table: RegisterTable, _ address: UInt16, _ count: UInt16, _ timeout: Int
-    ) -> [UInt16]? {
-        try? ask(unit, table, address, count, timeout).get()
-    }
-
-    /// The registers, or an error in words.
-    func read(
-        _ unit: UInt8, _ table: RegisterTable, _ address: UInt16, _ count: UInt16, _ timeout: Int
-    ) throws -> [UInt16] {
-        switch ask(unit, table, address, max(1, count), timeout) {
-        case .success(let words): return words
-        case .failure(let fault): throw ValidationError(fault.explained(on: settings))
-        }
-    }
-
-    private func ask(
-        _ unit: UInt8, _ table: RegisterTable, _ address: UInt16, _ count: UInt16, _ timeout: Int
-    ) -> Result<[UInt16], BusFault> {
-        let answer = Mailbox<Result<[UInt16], BusFault>>()
-        next += 1
-        bus.submit(
-            BusRequest(
-                id: next, unit: UnitAddress(rawValue: unit), table: table, address: address,
-                count: count, responseTimeout: .milliseconds(timeout))
-        ) { answer.post($0.outcome) }
-        return answer.take()?.first ?? .failure(.linkLost(errno: ECANCELED))
-    }
+    init(_ description: String) { self.description = description }
 }

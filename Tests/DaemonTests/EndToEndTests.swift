@@ -446,17 +446,25 @@ extension EndToEndTests {
             [
                 "probe", "--tcp", "127.0.0.1:\(plant.port)", "--units", "2,200", "--address", "8",
                 "--count", "4", "--profiles", projectFolder + "/firmware-profiles",
-            ])
+            ]
+        )
         #expect(try probe.wait() == 0)
         try eventually("its output is read") { probe.output.count > 8 }
-        #expect(probe.output.contains { $0.hasSuffix("unit 2 answers") })
-        #expect(!probe.output.contains { $0.contains("unit 200") })
-        #expect(probe.output.contains { $0.contains("as u16, µA") })
+        #expect(probe.output.contains { $0.contains("  2  answers") })
+        #expect(!probe.output.contains { $0.contains("unit 200 ") })
+        #expect(probe.output.contains { $0.contains("u16") && $0.contains("(µA)") })
         let read = try ChildProcess(
-            Box.program, ["read", "m3", "--config", box.configuration])
+            Box.program,
+            ["read", "m3", "--config", box.configuration]
+        )
         #expect(try read.wait() == 0)
         try eventually("its output is read") { read.output.count >= 5 }
-        #expect(read.output.contains { $0.contains("channel 4 LT-304") && $0.contains("mA, ok") })
+        #expect(read.output.contains("channel 4 is LT-304"))
+        #expect(
+            read.output.contains {
+                $0.contains("channel  4") && $0.contains(" mA") && $0.hasSuffix("ok")
+            }
+        )
     }
 
     @Test("probe and read leave a port alone that the daemon holds, and say so")
@@ -483,7 +491,10 @@ extension EndToEndTests {
             ["read", "tank", "--config", box.configuration],
         ] {
             let command = try ChildProcess(
-                Box.program, arguments, environment: ["RUNTIME_DIRECTORY": box.folder.path])
+                Box.program,
+                arguments,
+                environment: ["RUNTIME_DIRECTORY": box.folder.path]
+            )
             #expect(try command.wait() != 0)
             try eventually("its output is read") { !command.output.isEmpty }
             #expect(command.output.contains { $0.contains("held by") })
