@@ -16,39 +16,24 @@ struct CheckCommand: AsyncParsableCommand {
     func run() async throws {
         switch Configuration.load(file) {
         case .success(let loaded):
-            for warning in loaded.warnings { print("warning: \(warning)") }
-            Self.show(loaded.loads)
+            if !loaded.report.isEmpty { print(loaded.report) }
+            let settings = loaded.settings
             print(
-                "\(file): right. \(loaded.settings.buses.count) buses, \(loaded.settings.modules.count) modules, \(loaded.settings.instruments.count) instruments, \(loaded.settings.connections.count) uplinks"
+                "\(file): right. \(settings.buses.count) buses, \(settings.modules.count) modules, "
+                    + "\(settings.instruments.count) instruments, \(settings.connections.count) uplinks"
             )
         case .failure(let refused):
-            print(refused.description)
-            for warning in refused.warnings { print("warning: \(warning)") }
-            Self.show(refused.loads)
+            print(refused.report)
             let count = refused.problems.count + refused.uncounted
             print("\(file): \(count) \(count == 1 ? "error" : "errors")")
             throw ExitCode(1)
-        }
-    }
-
-    private static func show(_ loads: [BusLoad]) {
-        for load in loads {
-            let cycle = Double(load.cycle.milliseconds)
-            let share = (load.share * 1000).rounded() / 10
-            print(
-                "bus \(load.name): one cycle takes \(Int(cycle)) ms, the bus is \(share) % busy"
-            )
         }
     }
 }
 
 /// Loading as every command does it: profiles from the usual folders, overrides from the environment.
 enum Configuration {
-    static var loader: ConfigurationLoader {
-        ConfigurationLoader(findModules: { folders, _, problems in
-            ModuleLibrary(folders: folders, problems: problems)
-        })
-    }
+    static var loader: ConfigurationLoader { ConfigurationLoader() }
 
     static func load(_ path: String) -> Result<LoadedConfiguration, RefusedConfiguration> {
         loader.load(path)

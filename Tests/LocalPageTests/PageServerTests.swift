@@ -63,7 +63,8 @@ import Testing
                 continuation.resume(
                     with: Result {
                         guard
-                            let port = listening.take(until: monotonicNow() + 30_000_000_000)?.first
+                            let port = listening.take(until: monotonicNow() + 120_000_000_000)?
+                                .first
                         else { throw TestFailure("the page never listened") }
                         let client = try ChildProcess(
                             python,

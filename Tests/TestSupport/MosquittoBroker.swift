@@ -126,6 +126,8 @@ public final class MessageRecorder: Sendable {
         public var payload: String
         /// Whether the broker had kept it from before.
         public var retained: Bool
+        /// Whether the broker gave it to this subscriber again: the publisher's repeats are not.
+        public var redelivered: Bool
     }
     private let client: ChildProcess
 
@@ -146,13 +148,18 @@ public final class MessageRecorder: Sendable {
 
     /// Everything received so far, in order.
     public var messages: [Message] {
-        client.output.compactMap { line in
+        var isAgain = false
+        return client.output.compactMap { line in
+            if line.contains(" received PUBLISH (d") {
+                isAgain = line.contains(" received PUBLISH (d1")
+            }
             let parts = line.split(separator: "\t", maxSplits: 3, omittingEmptySubsequences: false)
             guard parts.count == 4, parts[0] == "MESSAGE" else { return nil }
             return Message(
                 topic: String(parts[2]),
                 payload: String(parts[3]),
-                retained: parts[1] == "1"
+                retained: parts[1] == "1",
+                redelivered: isAgain
             )
         }
     }
