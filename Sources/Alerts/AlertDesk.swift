@@ -68,6 +68,8 @@ public struct AlertDesk: Sendable {
     private var pending = AlertOutput.none
 
     static let system = "system"
+    /// Who does what happens by itself.
+    public static var systemName: String { system }
 
     /// A desk for the run `epoch`, with the alerts that were open when the last run ended.
     ///

@@ -16,6 +16,8 @@ public enum Event: Sendable {
     case broker(ConnectionID, BrokerEvent)
     /// The wall clock became trusted, or stopped being so: the stamp of now, on the new clock.
     case clock(Stamp)
+    /// News of one of the gateway's parts that only the daemon sees: its relay, its configuration.
+    case part(String, detail: String, ConditionChange.Phase, String)
     /// The daemon is about to end: commit what there is.
     case stop
 }
@@ -24,6 +26,8 @@ public enum Event: Sendable {
 public enum Effect: Sendable {
     case read(BusID, BusRequest)
     case relay(RelayDemand)
+    /// A lamp of the box, told again twice a second.
+    case indicate(RelaySettings.Indication, isLit: Bool)
     case commit(Commit)
     case fetch(ConnectionID, StoreStream, epoch: UInt64, range: ClosedRange<UInt64>)
     case publish(ConnectionID, [OutgoingMessage])

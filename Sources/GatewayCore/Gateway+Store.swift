@@ -36,6 +36,7 @@ extension Gateway {
             commit.offers += outboxes[index].offers(in: range)
             commit.delivery += outboxes[index].takeMarks()
         }
+        commit.detectorState = alarms.state(at: stamp(at: now), atOnce: isStopping)
         if clock.clock != .unset {
             commit.now = clock.wall + (now - clock.monotonic)
         }
@@ -49,6 +50,7 @@ extension Gateway {
     ) {
         let was = journal.standing
         guard let isStored = journal.ended(outcome, at: now) else { return }
+        feeds.committed()
         if isStopping, isStored { journal.hurry(at: now) }
         if isStored {
             for index in outboxes.indices {
@@ -59,9 +61,19 @@ extension Gateway {
             }
             if case .failing = was {
                 effects.append(.log(Notice(.info, "the journal stores again")))
+                note("journal", "failing", .cleared, at: now, into: &effects)
             }
             for gap in outcome.lost {
                 record(.gap(gap), at: clock)
+                note(
+                    "journal",
+                    "readings-lost",
+                    .event,
+                    "Readings \(gap.first)–\(gap.last) of run \(gap.epoch.hex) were given up: "
+                        + "\(gap.cause.rawValue).",
+                    at: now,
+                    into: &effects
+                )
                 effects.append(
                     .log(
                         Notice(
@@ -81,6 +93,15 @@ extension Gateway {
         switch fault {
         case .full, .other:
             if case .working = was {
+                note(
+                    "journal",
+                    "failing",
+                    .active,
+                    "The journal cannot store: \(fault.words).",
+                    grade: .mainAlarm,
+                    at: now,
+                    into: &effects
+                )
                 effects.append(
                     .log(
                         Notice(

@@ -62,6 +62,15 @@ extension Gateway {
             let verdict = outboxes[index].acknowledged(id, outcome, at: now)
             guard case .quarantined(let stream, let epoch, let range, let outcome) = verdict
             else { return }
+            note(
+                name,
+                "quarantined",
+                .event,
+                "\(stream) \(range.lowerBound)–\(range.upperBound) of run \(epoch.hex) were not "
+                    + "delivered: \(outcome.words).",
+                at: now,
+                into: &effects
+            )
             effects.append(
                 .log(
                     Notice(

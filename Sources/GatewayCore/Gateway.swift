@@ -16,6 +16,8 @@ public struct Gateway: Sendable {
     var instruments: [InstrumentPipeline]
     var outboxes: [Outbox]
     var journal: JournalBuffer
+    var alarms: AlarmChain
+    var feeds: RelayFeeds
     var readings = RecentRows<SequencedReading>()
     var records = RecentRows<SequencedRecord>()
     /// Up to here, readings that were lost before they could be stored are recorded as such.
@@ -26,6 +28,8 @@ public struct Gateway: Sendable {
     var nextRequest: UInt64 = 1
     var nextScan: MonotonicTime
     var isStopping = false
+    /// Why the journal's old file was set aside at the start; told once.
+    var damage: String?
 
     /// How often instruments are looked over for gaps.
     static let scanInterval = Nanoseconds.milliseconds(500)
@@ -45,6 +49,8 @@ public struct Gateway: Sendable {
         started = now
         nextScan = now + Self.scanInterval
         instruments = settings.instruments.map { InstrumentPipeline(settings: $0, at: now) }
+        alarms = AlarmChain(settings: settings, epoch: epoch, opening: opening, at: stamp)
+        feeds = RelayFeeds(buses: settings.buses.count)
         journal = JournalBuffer(interval: settings.journal.commitInterval, at: now)
         outboxes = settings.connections.map {
             Outbox(
@@ -75,12 +81,16 @@ public struct Gateway: Sendable {
             buses.append(BusScheduler(settings: bus, modules: modules, at: now))
             wiring.append(units)
         }
+        damage = opening.damage
     }
 
     /// When `handle(.timer, at:)` must be called at the latest.
     public func nextDeadline(at now: MonotonicTime) -> MonotonicTime {
         var soonest = isStopping ? MonotonicTime.distantFuture : nextScan
-        if !isStopping { for bus in buses { soonest = min(soonest, bus.nextDeadline) } }
+        if !isStopping {
+            for bus in buses { soonest = min(soonest, bus.nextDeadline) }
+            soonest = min(soonest, alarms.nextDeadline)
+        }
         if hasSomethingToCommit {
             soonest = min(soonest, journal.nextDeadline(recordsWait: hasUnstoredRecords))
         }
@@ -102,10 +112,13 @@ public struct Gateway: Sendable {
         case .broker(let connection, let event):
             take(event, from: connection, at: now, into: &effects)
         case .clock(let stamp): take(stamp, into: &effects)
+        case .part(let part, let detail, let phase, let text):
+            note(part, detail, phase, text, grade: .mainAlarm, at: now, into: &effects)
         case .stop:
             isStopping = true
             journal.hurry(at: now)
         }
+        if !isStopping { advanceAlarms(at: now, into: &effects) }
         scan(at: now, into: &effects)
         pump(at: now, into: &effects)
         commitIfDue(at: now, into: &effects)
@@ -138,14 +151,17 @@ public struct Gateway: Sendable {
         guard let index = buses.firstIndex(where: { $0.settings.id == bus }),
             let update = buses[index].handle(reply, at: now)
         else { return }
+        feeds.replied(index)
         // Only the clock's own event changes what it is worth.
         if update.stamp.clock == clock.clock { clock = update.stamp }
         if let event = update.event {
             effects.append(.log(notice(event, bus: index, unit: update.unit)))
+            noteModule(event, bus: index, unit: update.unit, at: now, into: &effects)
         }
         for sample in update.samples {
             guard let instrument = wiring[index][update.unit][sample.channel] else { continue }
             let reading = instruments[instrument].take(sample.outcome, at: update.stamp)
+            judge(instrument, reading, into: &effects)
             readings.append(SequencedReading(sequence: readings.next, reading: reading))
             if reading.quality.level != .bad {
                 usable(instrument, at: update.stamp.monotonic, into: &effects)
@@ -167,6 +183,40 @@ public struct Gateway: Sendable {
         }
     }
 
+    /// The alert of a module that is silent or another one.
+    private mutating func noteModule(
+        _ event: ModuleEvent,
+        bus: Int,
+        unit: Int,
+        at now: MonotonicTime,
+        into effects: inout [Effect]
+    ) {
+        let module = buses[bus].units[unit].module
+        let name = "unit \(module.unit.rawValue) on \(buses[bus].settings.name)"
+        switch event {
+        case .silent:
+            note(
+                module.name,
+                "silent",
+                .active,
+                "\(name) does not answer.",
+                at: now,
+                into: &effects
+            )
+        case .answersAgain: note(module.name, "silent", .cleared, at: now, into: &effects)
+        case .wrongModule(let text):
+            note(
+                module.name,
+                "wrong-module",
+                .active,
+                "\(name) is not what its profile describes: \(text).",
+                at: now,
+                into: &effects
+            )
+        case .identified: note(module.name, "wrong-module", .cleared, at: now, into: &effects)
+        }
+    }
+
     // MARK: Gaps
 
     private mutating func usable(
@@ -177,6 +227,7 @@ public struct Gateway: Sendable {
         let silence = instruments[index].gap.received(at: now)
         guard instruments[index].isInGap else { return }
         instruments[index].isInGap = false
+        note(gap(index, .cleared), at: now, into: &effects)
         let length = silence.map { " after \(Self.words($0))" } ?? ""
         effects.append(
             .log(Notice(.info, "\(instruments[index].settings.tag): data again\(length)"))
@@ -186,10 +237,19 @@ public struct Gateway: Sendable {
     private mutating func scan(at now: MonotonicTime, into effects: inout [Effect]) {
         guard now >= nextScan, !isStopping else { return }
         nextScan = now + Self.scanInterval
+        feedRelay(at: now, into: &effects)
+        if let text = damage {
+            damage = nil
+            note("journal", "damaged", .event, text, at: now, into: &effects)
+        }
         for index in instruments.indices
         where !instruments[index].isInGap && instruments[index].gap.isGap(at: now) {
             instruments[index].isInGap = true
             let interval = instruments[index].gap.expectedInterval
+            let text =
+                "No usable reading for more than twice the expected interval of "
+                + "\(Self.words(interval))."
+            note(gap(index, .active, text), at: now, into: &effects)
             effects.append(
                 .log(
                     Notice(
@@ -200,6 +260,22 @@ public struct Gateway: Sendable {
                 )
             )
         }
+    }
+
+    private func gap(
+        _ index: Int,
+        _ phase: ConditionChange.Phase,
+        _ explanation: String = ""
+    ) -> ConditionChange {
+        ConditionChange(
+            key: ConditionKey(
+                instrument: instruments[index].settings.id,
+                type: .dataGap,
+                detail: "gap"
+            ),
+            phase: phase,
+            explanation: explanation
+        )
     }
 
     static func words(_ length: Nanoseconds) -> String {

@@ -16,6 +16,8 @@ public struct GatewaySettings: Hashable, Sendable {
     public var page: PageSettings
     /// Trust the hardware clock without NTP: times count as right from the start.
     public var trustsRTC: Bool
+    /// How alerts are treated.
+    public var alerts: AlertPolicy
 
     public init(
         gateway: String,
@@ -26,7 +28,8 @@ public struct GatewaySettings: Hashable, Sendable {
         journal: JournalSettings = JournalSettings(),
         relay: RelaySettings = RelaySettings(),
         page: PageSettings = PageSettings(),
-        trustsRTC: Bool = false
+        trustsRTC: Bool = false,
+        alerts: AlertPolicy? = nil
     ) {
         self.gateway = gateway
         self.buses = buses
@@ -37,6 +40,7 @@ public struct GatewaySettings: Hashable, Sendable {
         self.relay = relay
         self.page = page
         self.trustsRTC = trustsRTC
+        self.alerts = alerts ?? AlertPolicy(relay: relay.rules)
     }
 }
 

@@ -1,3 +1,5 @@
+import Alerts
+import Detection
 import Signal
 
 /// The whole state of the gateway at one instant, for the page, `/health` and `/metrics`.
@@ -44,6 +46,50 @@ public struct GatewaySnapshot: Sendable, Codable {
         public var isInGap: Bool
         public var readings: UInt64
         public var badReadings: UInt64
+        /// How its detectors stand.
+        public var detectors: DetectorStatus
+        /// 0 to 100; nil out of service.
+        public var score: Int?
+        /// `excellent` to `critical`, or `out of service`.
+        public var health: String
+        /// What was taken off the score, and why; worst first.
+        public var penalties: [Penalty]
+    }
+    /// Points taken off an instrument's health score.
+    public struct Penalty: Sendable, Codable {
+        public var part: String
+        public var points: Int
+        public var reason: String
+    }
+    /// An alert that is not resolved.
+    public struct Alert: Sendable, Codable {
+        public var id: String
+        public var subject: String
+        public var type: String
+        public var detail: String
+        public var area: String
+        public var severity: String
+        /// `raised` or `acknowledged`.
+        public var state: String
+        /// The state of ISA-18.2.
+        public var alarmState: String
+        public var isActive: Bool
+        public var occurrences: UInt64
+        public var marks: [String]
+        public var value: Double?
+        public var explanation: String
+        /// Civil time, nanoseconds since 1970.
+        public var raisedAt: WallTime
+        public var acknowledgedBy: String?
+    }
+    /// What the alarm output is told, and why.
+    public struct Relay: Sendable, Codable {
+        public var demand: String
+        /// Why it is safe, in words; empty when energised.
+        public var reasons: [String]
+        public var isHornOn: Bool
+        /// The alert that came first since none drove the relay.
+        public var firstOut: String?
     }
     public struct Store: Sendable, Codable {
         public var isWorking: Bool
@@ -82,6 +128,8 @@ public struct GatewaySnapshot: Sendable, Codable {
     public var instruments: [Instrument]
     public var store: Store
     public var uplinks: [Connection]
+    public var alerts: [Alert]
+    public var relay: Relay
 }
 
 extension Gateway {
@@ -94,9 +142,16 @@ extension Gateway {
             clock: clock.clock,
             wall: clock.wall + (now - clock.monotonic),
             buses: buses.map { snapshot($0, at: now) },
-            instruments: instruments.map { snapshot($0, at: now) },
+            instruments: instruments.indices.map { snapshot($0, at: now) },
             store: storeSnapshot(),
-            uplinks: outboxes.map { snapshot($0, at: now) }
+            uplinks: outboxes.map { snapshot($0, at: now) },
+            alerts: alarms.desk.openAlerts.map(GatewaySnapshot.Alert.init),
+            relay: GatewaySnapshot.Relay(
+                demand: alarms.relay.demand.rawValue,
+                reasons: alarms.relay.reasons.map(\.words),
+                isHornOn: alarms.relay.horn,
+                firstOut: alarms.relay.firstOut?.description
+            )
         )
     }
 
@@ -122,11 +177,11 @@ extension Gateway {
         )
     }
 
-    private func snapshot(
-        _ pipeline: InstrumentPipeline,
-        at now: MonotonicTime
-    ) -> GatewaySnapshot.Instrument {
+    private func snapshot(_ index: Int, at now: MonotonicTime) -> GatewaySnapshot.Instrument {
+        let pipeline = instruments[index]
         let settings = pipeline.settings
+        let status = alarms.detectors[index].status
+        let health = alarms.health(index, pipeline, status)
         let last = pipeline.last
         let quality = last?.quality ?? .waiting
         return GatewaySnapshot.Instrument(
@@ -149,7 +204,17 @@ extension Gateway {
             age: last.map { (now - $0.stamp.monotonic).seconds },
             isInGap: pipeline.isInGap,
             readings: pipeline.readings,
-            badReadings: pipeline.badReadings
+            badReadings: pipeline.badReadings,
+            detectors: status,
+            score: health.score,
+            health: health.label,
+            penalties: health.penalties.map {
+                GatewaySnapshot.Penalty(
+                    part: $0.part.rawValue,
+                    points: $0.points,
+                    reason: $0.reason
+                )
+            }
         )
     }
 
@@ -230,5 +295,25 @@ extension BusFault {
         case .linkLost(let errno): "the link is gone (errno \(errno))"
         case .portBusy(let holder): "the port is held by \(holder)"
         }
+    }
+}
+
+extension GatewaySnapshot.Alert {
+    init(_ alert: OpenAlert) {
+        id = alert.id.description
+        subject = alert.subject
+        type = alert.key.type.rawValue
+        detail = alert.key.detail
+        area = alert.area
+        severity = alert.severity.rawValue
+        state = alert.state.rawValue
+        alarmState = alert.alarmState.rawValue
+        isActive = alert.isActive
+        occurrences = alert.occurrences
+        marks = alert.marks.sorted().map(\.rawValue)
+        value = alert.value
+        explanation = alert.explanation
+        raisedAt = alert.raisedAt.wall
+        acknowledgedBy = alert.acknowledgedBy
     }
 }

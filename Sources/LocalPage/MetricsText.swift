@@ -78,6 +78,21 @@ enum MetricsText {
         }
         page.family("loopgate_data_gap", .gauge, "1 while an instrument gives nothing usable.")
         for item in snapshot.instruments { page.sample(item.isInGap ? 1 : 0, ["tag": item.tag]) }
+        page.family("loopgate_health_score", .gauge, "Health of an instrument, 0 to 100.")
+        for item in snapshot.instruments {
+            if let score = item.score { page.sample(Double(score), ["tag": item.tag]) }
+        }
+        page.family("loopgate_alerts_open", .gauge, "Open alerts by severity and state.")
+        for severity in ["advisory", "warning", "critical"] {
+            for state in ["raised", "acknowledged"] {
+                let count = snapshot.alerts.reduce(0) {
+                    $0 + ($1.severity == severity && $1.state == state ? 1 : 0)
+                }
+                page.sample(Double(count), ["severity": severity, "state": state])
+            }
+        }
+        page.family("loopgate_relay_energised", .gauge, "1 while alive and without alarm.")
+        page.sample(snapshot.relay.demand == "energised" ? 1 : 0)
         page.family("loopgate_readings_total", .counter, "Readings of any quality.")
         for item in snapshot.instruments {
             page.sample(Double(item.readings), ["tag": item.tag])

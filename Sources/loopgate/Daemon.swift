@@ -4,6 +4,7 @@ import GatewayCore
 import Journal
 import LocalPage
 import Logging
+import Relay
 import Runtime
 import ServiceLifecycle
 import Signal
@@ -28,6 +29,7 @@ final class Daemon: Service, PageSource {
         var journal: JournalStore
         var buses: [BusID: BusMaster]
         var uplinks: [ConnectionID: MQTTConnection]
+        var relay: FieldRelay
     }
 
     /// A daemon that has opened nothing yet.
@@ -141,13 +143,20 @@ final class Daemon: Service, PageSource {
                 events: { thread.post(.broker(connection.id, $0)) }
             )
         }
-        performer.connect(thread, buses: buses, uplinks: uplinks)
+        let relay = try Alarm.open(settings.relay, logger: logger) { thread.post($0) }
+        performer.connect(thread, buses: buses, uplinks: uplinks, relay: relay)
         thread.start()
         for uplink in uplinks.values { uplink.start() }
         logger.info(
             "gateway \(settings.gateway), run \(epoch.hex): \(settings.buses.count) buses, \(settings.instruments.count) instruments, \(uplinks.count) uplinks"
         )
-        return Parts(gateway: thread, journal: journal, buses: buses, uplinks: uplinks)
+        return Parts(
+            gateway: thread,
+            journal: journal,
+            buses: buses,
+            uplinks: uplinks,
+            relay: relay
+        )
     }
 
     // MARK: While it runs
@@ -200,6 +209,7 @@ final class Daemon: Service, PageSource {
         parts.gateway.post(.stop)
         // Everything is in the journal within this, or the disk is full.
         await onOwnThread { _ = stopped.take(until: monotonicNow() + 3_000_000_000) }
+        await onOwnThread { parts.relay.release() }
         for bus in parts.buses.values { bus.close() }
         for uplink in parts.uplinks.values { uplink.stop() }
         await onOwnThread {
@@ -232,7 +242,7 @@ struct Halted: Error, CustomStringConvertible {
 
 /// Carries out what the gateway wants done, on the gateway's thread.
 ///
-/// @unchecked: `thread`, `buses` and `uplinks` are written once, before the thread starts.
+/// @unchecked: `thread`, `buses`, `uplinks` and `relay` are written once, before the thread starts.
 private final class Performer: @unchecked Sendable {
     private let journal: JournalStore
     private let logger: Logger
@@ -241,6 +251,7 @@ private final class Performer: @unchecked Sendable {
     private var thread: GatewayThread?
     private var buses: [BusID: BusMaster] = [:]
     private var uplinks: [ConnectionID: MQTTConnection] = [:]
+    private var relay: FieldRelay?
 
     init(
         journal: JournalStore,
@@ -257,8 +268,10 @@ private final class Performer: @unchecked Sendable {
     func connect(
         _ thread: GatewayThread,
         buses: [BusID: BusMaster],
-        uplinks: [ConnectionID: MQTTConnection]
+        uplinks: [ConnectionID: MQTTConnection],
+        relay: FieldRelay
     ) {
+        self.relay = relay
         self.thread = thread
         self.buses = buses
         self.uplinks = uplinks
@@ -281,7 +294,8 @@ private final class Performer: @unchecked Sendable {
                 for: name
             ) { thread.post(.fetched(connection, stream, asked: range, $0)) }
         case .publish(let connection, let messages): uplinks[connection]?.publish(messages)
-        case .relay: break
+        case .relay(let demand): relay?.show(demand)
+        case .indicate(let what, let isLit): relay?.show(what, isLit: isLit)
         case .log(let notice): log(notice)
         case .halt(let reason):
             logger.critical("\(reason)")

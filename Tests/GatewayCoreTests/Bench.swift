@@ -47,6 +47,10 @@ struct Bench {
     private(set) var receivedRecords: [SequencedRecord] = []
     private(set) var notices: [Notice] = []
     private(set) var halted: String?
+    /// What the relay was told, each change once.
+    private(set) var demands: [(at: MonotonicTime, demand: RelayDemand)] = []
+    private(set) var relayWasLate = false
+    private(set) var detectorState: [UInt8]?
     /// What the journal holds, by run.
     private(set) var stored: [UInt64: [UInt64: SequencedReading]] = [:]
     private(set) var storedRecords: [UInt64: [UInt64: SequencedRecord]] = [:]
@@ -129,8 +133,8 @@ struct Bench {
         let opening = StoreOpening(
             epochs: epochs,
             delivery: Array(marks.values),
-            openAlerts: [],
-            detectorState: nil,
+            openAlerts: openAlerts,
+            detectorState: detectorState,
             damage: nil
         )
         gateway = Gateway(
@@ -140,6 +144,34 @@ struct Bench {
             at: Bench.stamp(now)
         )
         perform(gateway.handle(.timer, at: now))
+    }
+
+    /// The last stored step of every alert that was not resolved.
+    var openAlerts: [AlertTransition] {
+        var last: [AlertID: AlertTransition] = [:]
+        for epoch in epochs.map(\.epoch) {
+            for (_, record) in (storedRecords[epoch] ?? [:]).sorted(by: { $0.key < $1.key }) {
+                if case .alert(let step) = record.body { last[step.alert] = step }
+            }
+        }
+        return last.values.filter { $0.state != .resolved }.sorted { $0.alert < $1.alert }
+    }
+
+    /// Every stored step of every alert, in order, of the present run.
+    var steps: [AlertTransition] {
+        (storedRecords[gateway.epoch] ?? [:]).sorted { $0.key < $1.key }.compactMap {
+            if case .alert(let step) = $0.value.body { step } else { nil }
+        }
+    }
+
+    mutating func perform(
+        _ action: AlertAction,
+        by: String,
+        note: String? = nil
+    ) throws(AlertRefusal) {
+        let (result, effects) = gateway.perform(action, by: by, note: note, at: now)
+        perform(effects)
+        _ = try result.get()
     }
 
     // MARK: The outside
@@ -159,7 +191,7 @@ struct Bench {
     }
 
     private mutating func perform(_ effects: [Effect]) {
-        for effect in effects {
+        for (index, effect) in effects.enumerated() {
             switch effect {
             case .read(let bus, let request): answer(request, on: bus)
             case .commit(let commit): store(commit)
@@ -169,7 +201,11 @@ struct Bench {
                 for message in messages { publish(message, on: connection) }
             case .log(let notice): notices.append(notice)
             case .halt(let why): halted = why
-            case .relay, .correctClock, .stopped: break
+            case .relay(let demand):
+                if demands.last?.demand != demand { demands.append((now, demand)) }
+                // The relay comes first: nothing that is written or sent may hold it up.
+                if effects[..<index].contains(where: \.isWrittenOrSent) { relayWasLate = true }
+            case .indicate, .correctClock, .stopped: break
             }
         }
     }
@@ -209,6 +245,7 @@ struct Bench {
         for row in commit.records {
             storedRecords[commit.epoch, default: [:]][row.sequence] = row
         }
+        if let state = commit.detectorState { detectorState = state }
         for offer in commit.offers { offers[commit.epoch, default: .init()].insert(offer.range) }
         for mark in commit.delivery {
             marks["\(mark.connection) \(mark.stream) \(mark.epoch)"] = mark
@@ -286,6 +323,15 @@ struct Bench {
                 at: row.reading.stamp.monotonic
             )
         )
+    }
+}
+
+extension Effect {
+    fileprivate var isWrittenOrSent: Bool {
+        switch self {
+        case .commit, .publish: true
+        default: false
+        }
     }
 }
 

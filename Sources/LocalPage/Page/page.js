@@ -45,6 +45,7 @@ function card(item) {
   range.value = item.value ?? item.lrv;
   range.setAttribute("aria-label", `${item.tag} within ${item.lrv} to ${item.urv} ${item.unit}`);
   box.append(title, element("p", item.measuredVariable), value, range,
+    element("p", `Health ${item.score ?? "–"} (${item.health})${item.penalties.length ? `: ${item.penalties[0].reason}` : ""}`, "health"),
     element("p", `${number(item.milliamps, 3)} mA · ${age(item.age)}${item.isInGap ? " · data gap" : ""}`));
   return box;
 }
@@ -83,6 +84,19 @@ function busTable(bus) {
       unit.counters.exceptions, unit.counters.lateReplies, Number(unit.counters.responseMilliseconds.toFixed(1))]));
 }
 
+function alertTable(alerts) {
+  if (alerts.length === 0) return element("p", "No alert is open.");
+  return table("Open alerts", ["Severity", "What", "State", "Since", "Times", "Why"],
+    alerts.map((alert) => [alert.severity, `${alert.subject}: ${alert.type.replaceAll("_", " ")}, ${alert.detail}`,
+      `${alert.state}, ${alert.isActive ? "active" : "returned to normal"}`,
+      new Date(alert.raisedAt / 1e6).toLocaleString(), alert.occurrences, alert.explanation]));
+}
+
+function relayText(relay) {
+  const why = relay.reasons.length ? `: ${relay.reasons.join(", ")}` : "";
+  return `Alarm relay ${relay.demand}${why}${relay.isHornOn ? " · horn on" : ""}`;
+}
+
 function entry(list, name, text) {
   list.append(element("dt", name), element("dd", text));
 }
@@ -94,6 +108,11 @@ function show(live, health) {
   status.textContent = health.status;
   status.className = { healthy: "good", degraded: "uncertain", failing: "bad" }[health.status] ?? "";
   byId("reasons").replaceChildren(...health.reasons.map((text) => element("li", text)));
+  const active = live.alerts.filter((alert) => alert.isActive).length;
+  byId("alert-count").textContent = live.alerts.length ? `${live.alerts.length}, ${active} active` : "";
+  byId("relay").textContent = relayText(live.relay);
+  byId("relay").className = live.relay.demand === "energised" ? "good" : "bad";
+  byId("alerts").replaceChildren(alertTable(live.alerts));
   byId("instruments").replaceChildren(...live.instruments.map(card));
   byId("buses").replaceChildren(...live.buses.map(busTable));
   const store = element("dl");

@@ -1,0 +1,276 @@
+import Alerts
+import Detection
+import Signal
+
+/// From readings to a horn: the detectors of every instrument, the alert desk and the relay's logic.
+struct AlarmChain: Sendable {
+    private(set) var desk: AlertDesk
+    private(set) var relay: RelayLogic
+    private(set) var detectors: [InstrumentDetectors]
+    private var watches: [FaultWatch]
+    /// Instruments out of service: of their detectors only the limits run.
+    private var isHeld: [Bool]
+    /// When each instrument first had a usable reading in this run.
+    private var firstUsable: [MonotonicTime?]
+    /// Instruments whose detectors were taken over from the last run and have not spoken yet.
+    private var isRestored: [Bool]
+    private let ids: [InstrumentID]
+    private var seenRevision: UInt64 = .max
+    private let started: MonotonicTime
+    private var nextState: MonotonicTime
+    private var hasConfirmedParts = false
+
+    /// What was open before a restart and is not reported again within this time has gone: longer
+    /// than the longest on-delay that is set by default.
+    static let confirmation = Nanoseconds.seconds(90)
+    /// How often the detectors' state is saved; also when the gateway stops.
+    static let stateInterval = Nanoseconds.seconds(600)
+
+    init(settings: GatewaySettings, epoch: UInt64, opening: StoreOpening, at now: Stamp) {
+        let instruments = settings.instruments
+        ids = instruments.map(\.id)
+        desk = AlertDesk(
+            epoch: epoch,
+            policy: settings.alerts,
+            instruments: instruments.map(\.facts),
+            restoring: opening.openAlerts,
+            now: now
+        )
+        relay = RelayLogic(rules: settings.relay.rules, at: now.monotonic)
+        detectors = instruments.map { InstrumentDetectors(settings: $0.detectorSettings()) }
+        watches = instruments.map { _ in FaultWatch() }
+        isHeld = instruments.map { _ in false }
+        firstUsable = instruments.map { _ in nil }
+        isRestored = instruments.map { _ in false }
+        started = now.monotonic
+        nextState = now.monotonic + Self.stateInterval
+        if let bytes = opening.detectorState { restore(bytes, at: now) }
+    }
+
+    /// When something here happens by itself.
+    var nextDeadline: MonotonicTime { min(desk.nextDeadline, relay.nextDeadline) }
+
+    // MARK: Readings
+
+    /// What a reading means for its instrument's conditions.
+    mutating func judge(_ index: Int, _ reading: Reading) -> Judgement {
+        var judgement = Judgement()
+        let now = reading.stamp.monotonic
+        watches[index].take(reading, ids[index], at: now, &judgement.changes)
+        var judged = reading
+        if isHeld[index] { judged.quality = .settling }
+        for finding in detectors[index].process(judged, at: now) {
+            judgement.take(finding)
+        }
+        if isRestored[index], reading.quality.level != .bad {
+            isRestored[index] = false
+            confirm(index, &judgement.changes)
+        }
+        if firstUsable[index] == nil, reading.quality.level != .bad { firstUsable[index] = now }
+        return judgement
+    }
+
+    /// Tells the desk of what restored detectors still hold for true.
+    private func confirm(_ index: Int, _ changes: inout [ConditionChange]) {
+        let status = detectors[index].status
+        func still(_ type: AlertType, _ detail: String, _ grade: AlertGrade) {
+            let key = ConditionKey(instrument: ids[index], type: type, detail: detail)
+            guard let alert = desk.alert(of: key), alert.isActive else { return }
+            changes.append(
+                ConditionChange(
+                    key: key,
+                    phase: .active,
+                    grade: grade,
+                    severity: alert.presentSeverity,
+                    value: alert.value,
+                    explanation: alert.explanation
+                )
+            )
+        }
+        let limits = status.limitsActive
+        if limits.count == 4 {
+            if limits[0] || limits[1] { still(.ruleViolation, "low", .preAlarm) }
+            if limits[2] || limits[3] { still(.ruleViolation, "high", .preAlarm) }
+        }
+        if status.drifting { still(.drift, DetectorKind.drift.name, .preAlarm) }
+        if status.anomalous { still(.anomaly, DetectorKind.anomaly.name, .preAlarm) }
+        if status.stuck { still(.instrumentFault, ConditionKey.stuck, .preAlarm) }
+    }
+
+    /// How healthy an instrument is, and why.
+    func health(
+        _ index: Int,
+        _ pipeline: InstrumentPipeline,
+        _ status: DetectorStatus
+    ) -> HealthScore {
+        var inputs = HealthInputs(quality: pipeline.last?.quality, hasGap: pipeline.isInGap)
+        inputs.anomalyScore = status.score
+        inputs.take(desk.alerts(of: ids[index]))
+        return HealthScore(inputs)
+    }
+
+    // MARK: The desk
+
+    mutating func handle(_ change: ConditionChange, at now: Stamp) -> AlertOutput {
+        desk.handle(change, at: now)
+    }
+
+    mutating func perform(
+        _ action: AlertAction,
+        by: String,
+        note: String?,
+        at now: Stamp
+    ) throws(AlertRefusal) -> AlertOutput {
+        try desk.perform(action, by: by, note: note, at: now)
+    }
+
+    mutating func advance(to now: Stamp) -> AlertOutput { desk.advance(to: now) }
+
+    /// Resolves what was open before the restart and has not come up again.
+    mutating func confirmAfterRestart(at now: Stamp) -> AlertOutput {
+        guard !desk.unconfirmed.isEmpty else { return .none }
+        var settled: Set<InstrumentID> = []
+        for (index, first) in firstUsable.enumerated() {
+            if let first, now.monotonic - first >= Self.confirmation { settled.insert(ids[index]) }
+        }
+        let partsSettled = now.monotonic - started >= Self.confirmation
+        guard partsSettled || !settled.isEmpty else { return .none }
+        return desk.clearUnconfirmed(at: now) { key in
+            key.instrument.map { settled.contains($0) } ?? partsSettled
+        }
+    }
+
+    // MARK: The relay
+
+    /// What the relay must do about news from the desk or the time; nil where nothing is due.
+    mutating func drive(at now: MonotonicTime) -> RelayOutput? {
+        if desk.revision != seenRevision {
+            seenRevision = desk.revision
+            for index in ids.indices { isHeld[index] = desk.isOutOfService(ids[index]) }
+            return relay.update(desk.openAlerts, at: now)
+        }
+        return now >= relay.nextDeadline ? relay.advance(to: now) : nil
+    }
+
+    mutating func feed(
+        polling: UInt64,
+        detection: UInt64,
+        journal: UInt64,
+        at now: MonotonicTime
+    ) -> RelayOutput {
+        relay.feed(polling: polling, detection: detection, journal: journal, at: now)
+    }
+
+    mutating func silence(by: String, at now: MonotonicTime) -> RelayOutput {
+        relay.silence(by: by, at: now)
+    }
+
+    mutating func test(
+        by: String,
+        length: Nanoseconds,
+        at now: MonotonicTime
+    ) throws(RelayRefusal) -> RelayOutput {
+        try relay.startTest(by: by, length: length, at: now)
+    }
+
+    // MARK: Detector state
+
+    private static let stateFormat: UInt8 = 1
+
+    /// The detectors' state when it is due to be saved, or wanted at once.
+    mutating func state(at now: Stamp, atOnce: Bool) -> [UInt8]? {
+        guard atOnce || now.monotonic >= nextState else { return nil }
+        nextState = now.monotonic + Self.stateInterval
+        var bytes: [UInt8] = [Self.stateFormat]
+        append(now.clock.isTrusted ? now.wall.nanosecondsSince1970 : 0, to: &bytes)
+        for (id, detector) in zip(ids, detectors) {
+            let state = detector.snapshot(at: now.monotonic)
+            append(Int64(id.rawValue), to: &bytes)
+            append(Int64(state.count), to: &bytes)
+            bytes += state
+        }
+        return bytes
+    }
+
+    private func append(_ number: Int64, to bytes: inout [UInt8]) {
+        for shift in stride(from: 0, to: 64, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: number >> Int64(shift)))
+        }
+    }
+
+    /// Takes up what `state` gave; what cannot be read is left out.
+    private mutating func restore(_ bytes: [UInt8], at now: Stamp) {
+        var rest = bytes[...]
+        guard rest.popFirst() == Self.stateFormat, let wall = number(&rest) else { return }
+        var then = now.monotonic
+        if wall > 0, now.clock.isTrusted {
+            let passed = now.wall - WallTime(nanosecondsSince1970: wall)
+            if passed > .zero { then = now.monotonic - passed }
+        }
+        while let id = number(&rest), let count = number(&rest), count >= 0, count <= rest.count {
+            let state = Array(rest.prefix(Int(count)))
+            rest = rest.dropFirst(Int(count))
+            guard let index = ids.firstIndex(where: { Int64($0.rawValue) == id }) else { continue }
+            if (try? detectors[index].restore(state, at: then)) != nil { isRestored[index] = true }
+        }
+    }
+
+    private func number(_ bytes: inout ArraySlice<UInt8>) -> Int64? {
+        guard bytes.count >= 8 else { return nil }
+        var number: UInt64 = 0
+        for (index, byte) in bytes.prefix(8).enumerated() { number |= UInt64(byte) << (index * 8) }
+        bytes = bytes.dropFirst(8)
+        return Int64(bitPattern: number)
+    }
+}
+
+/// What a reading means: conditions that changed, and what detectors in shadow had to say.
+struct Judgement: Sendable {
+    var changes: [ConditionChange] = []
+    var shadow: [Finding] = []
+
+    mutating func take(_ finding: Finding) {
+        guard !finding.isShadow else {
+            shadow.append(finding)
+            return
+        }
+        changes.append(
+            ConditionChange(
+                key: finding.key,
+                phase: finding.phase == .clear ? .cleared : .active,
+                grade: finding.severity == .critical ? .mainAlarm : .preAlarm,
+                value: finding.value,
+                explanation: finding.explanation
+            )
+        )
+    }
+}
+
+extension Finding {
+    /// The alert condition that the finding is about: a limit's two steps are one condition.
+    var key: ConditionKey {
+        let (type, detail): (AlertType, String) =
+            switch condition {
+            case .low: (.ruleViolation, "low")
+            case .high: (.ruleViolation, "high")
+            case .drift: (.drift, DetectorKind.drift.name)
+            case .frozen: (.instrumentFault, ConditionKey.stuck)
+            case .noiseLost: (.instrumentFault, "noise-lost")
+            case .anomaly: (.anomaly, DetectorKind.anomaly.name)
+            }
+        return ConditionKey(instrument: instrument, type: type, detail: detail)
+    }
+}
+
+extension InstrumentSettings {
+    /// What alerts must know of it.
+    var facts: InstrumentFacts {
+        InstrumentFacts(
+            id: id,
+            tag: tag.text,
+            area: processUnit,
+            criticality: AlertCriticality(rawValue: criticality.rawValue) ?? .medium,
+            calibrationIntervalDays: calibrationIntervalDays
+        )
+    }
+}
