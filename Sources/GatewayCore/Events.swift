@@ -16,6 +16,8 @@ public enum Event: Sendable {
     case broker(ConnectionID, BrokerEvent)
     /// The wall clock became trusted, or stopped being so: the stamp of now, on the new clock.
     case clock(Stamp)
+    /// A command that came over this connection.
+    case command(ConnectionID, Result<GatewayCommand, CommandRefusal>)
     /// News of one of the gateway's parts that only the daemon sees: its relay, its configuration.
     case part(String, detail: String, ConditionChange.Phase, String)
     /// The daemon is about to end: commit what there is.

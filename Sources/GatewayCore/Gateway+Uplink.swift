@@ -80,27 +80,8 @@ extension Gateway {
                     )
                 )
             )
-        case .command(let command):
-            answer(command, from: index, at: now, into: &effects)
+        case .command: break  // decoded outside: `Event.command`
         }
-    }
-
-    /// Commands of this form of the gateway; each is answered, and refused where it is not known.
-    private mutating func answer(
-        _ command: UplinkCommand,
-        from index: Int,
-        at now: MonotonicTime,
-        into effects: inout [Effect]
-    ) {
-        effects.append(
-            .log(
-                Notice(
-                    .warning,
-                    "uplink \(outboxes[index].settings.name): command '\(command.name)' refused: "
-                        + (command.retained ? "it is retained" : "not known")
-                )
-            )
-        )
     }
 }
 

@@ -30,6 +30,8 @@ public struct Gateway: Sendable {
     var isStopping = false
     /// Why the journal's old file was set aside at the start; told once.
     var damage: String?
+    /// Ids of the last commands, oldest first.
+    var answered: [String] = []
 
     /// How often instruments are looked over for gaps.
     static let scanInterval = Nanoseconds.milliseconds(500)
@@ -112,6 +114,8 @@ public struct Gateway: Sendable {
         case .broker(let connection, let event):
             take(event, from: connection, at: now, into: &effects)
         case .clock(let stamp): take(stamp, into: &effects)
+        case .command(let connection, let command):
+            take(command, from: connection, at: now, into: &effects)
         case .part(let part, let detail, let phase, let text):
             note(part, detail, phase, text, grade: .mainAlarm, at: now, into: &effects)
         case .stop:

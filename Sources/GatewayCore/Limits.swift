@@ -8,6 +8,8 @@ public enum Limits {
     public static let fetchRows = 500
     /// Bytes of a command's payload.
     public static let commandBytes = 64 * 1024
+    /// Ids of commands remembered, so that a repeated one is not carried out twice.
+    public static let rememberedCommands = 256
     /// Most commits a second, alerts included.
     public static let commitsPerSecond = 10
     /// Ranges a broker refused that may wait for another try before the lane is held.

@@ -36,6 +36,9 @@ public struct PageServer: Sendable {
 
     /// Serves until cancelled; throws where the address cannot be bound.
     public func run() async throws {
+        // The server's own chatter about connections that end is not for the operator.
+        var logger = logger
+        logger.logLevel = .critical
         let application = Application(
             router: router(),
             configuration: .init(

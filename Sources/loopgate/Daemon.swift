@@ -140,7 +140,12 @@ final class Daemon: Service, PageSource {
                         now: state.clock.stamp
                     )
                 },
-                events: { thread.post(.broker(connection.id, $0)) }
+                events: { event in
+                    guard case .command(let command) = event else {
+                        return thread.post(.broker(connection.id, event))
+                    }
+                    thread.post(.command(connection.id, CommandDecoder.decode(command)))
+                }
             )
         }
         let relay = try Alarm.open(settings.relay, logger: logger) { thread.post($0) }

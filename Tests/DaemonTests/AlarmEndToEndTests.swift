@@ -1,0 +1,195 @@
+import Alerts
+import Foundation
+import GatewayCore
+import Signal
+import TestSupport
+import Testing
+
+@testable import loopgate
+
+extension EndToEndTests {
+    @Test("a high-high: relay safe, alert at the broker and on the page; commands move both")
+    func alarm() throws {
+        let broker = try MosquittoBroker()
+        try broker.start()
+        defer { broker.stop() }
+        let slaves = try PymodbusSlaves()
+        let box = try Box()
+        let output = try box.folder.write("?", to: "relay")
+        func relay() -> String? { try? String(contentsOfFile: output, encoding: .utf8) }
+        try box.configure(
+            """
+            buses:
+              - {name: net, link: tcp, host: 127.0.0.1, port: \(slaves.port)}
+            modules:
+              - {name: boiler, bus: net, unit: 1, profile: sequent-megaind, period: 500ms}
+            relay: {output: sysfs, path: \(output), minimumDwell: 1s}
+            uplink:
+              - {name: cmms, brokers: ["127.0.0.1:\(broker.port)"], commands: true}
+            """,
+            // The module shows 8 bar.
+            instruments: """
+                  - tag: PT-101
+                    type: pressure
+                    unit: bar
+                    lrv: 0
+                    urv: 16
+                    module: boiler
+                    channel: 1
+                    limits: {highHigh: 7, deadband: 0.1, onDelay: 1s, offDelay: 1s}
+                """
+        )
+        let recorder = try MessageRecorder(broker, filter: "cimms/#")
+        try box.start()
+        #expect(relay() == "0")
+        try eventually("the alert is at the broker") {
+            recorder.messages.contains { $0.topic == "cimms/instruments/alerts/PT-101" }
+        }
+        let message = try #require(
+            recorder.messages.first { $0.topic == "cimms/instruments/alerts/PT-101" }
+        )
+        let body = try #require(
+            JSONSerialization.jsonObject(with: Data(message.payload.utf8)) as? [String: Any]
+        )
+        #expect(body["type"] as? String == "rule_violation")
+        #expect(body["severity"] as? String == "critical")
+        let live = try HTTPReply.get(box.pagePort, "/api/live")
+        let state = try #require(
+            JSONSerialization.jsonObject(with: live.body) as? [String: Any]
+        )
+        let alerts = try #require(state["alerts"] as? [[String: Any]])
+        #expect(alerts.map { $0["subject"] as? String } == ["PT-101"])
+        #expect((state["relay"] as? [String: Any])?["demand"] as? String == "safe")
+        #expect(relay() == "0")
+
+        let commands = "cimms/instruments/gateways/gw-test/commands/"
+        let common = #""expires":"2999-01-01T00:00:00Z","by":"4711""#
+        try broker.publish(
+            #"{"id":"c1",\#(common),"tag":"PT-101","note":"being exchanged"}"#,
+            to: commands + "out-of-service"
+        )
+        try eventually("the relay is energised") { relay() == "1" }
+        try broker.publish(
+            #"{"id":"c2",\#(common),"tag":"PT-101"}"#,
+            to: commands + "return-to-service"
+        )
+        try eventually("the relay is safe again") { relay() == "0" }
+        // The same id again, an expired one, and one that is no JSON at all.
+        for (id, text) in [
+            ("c2", #"{"id":"c2",\#(common),"tag":"PT-101","note":"again"}"#),
+            ("c3", #"{"id":"c3","expires":"2001-01-01T00:00:00Z","by":"4711","tag":"PT-101"}"#),
+            ("c4", #"{"id":"c4",\#(common),"tag":7}"#),
+        ] {
+            try broker.publish(text, to: commands + "out-of-service")
+            try eventually("\(id) is refused") {
+                recorder.messages.contains {
+                    $0.topic.hasSuffix("responses/\(id)") && $0.payload.contains("refused")
+                }
+            }
+        }
+        #expect(relay() == "0")
+        #expect(
+            recorder.messages.contains {
+                $0.topic.hasSuffix("responses/c1") && $0.payload == #"{"status":"done"}"#
+            }
+        )
+        try eventually("the audit is forwarded") {
+            recorder.messages.contains {
+                $0.topic.hasSuffix("gateways/gw-test/audit") && $0.payload.contains("4711")
+            }
+        }
+        #expect(try box.stop() == 0)
+        #expect(relay() == "0")
+    }
+}
+
+@Suite struct CommandDecoderTests {
+    private static let alert = "3f9a1c2b44d0e1aa-12"
+
+    private func decode(
+        _ name: String,
+        _ payload: String,
+        retained: Bool = false
+    ) -> Result<GatewayCommand, CommandRefusal> {
+        CommandDecoder.decode(
+            UplinkCommand(name: name, payload: payload, retained: retained)
+        )
+    }
+
+    private func body(_ more: String) -> String {
+        #"{"id":"a-1","expires":"2026-03-30T06:00:00Z","by":"4711"\#(more)}"#
+    }
+
+    @Test(
+        "every command is read with what it wants",
+        arguments: [
+            ("acknowledge", #","alert":"\#(alert)""#),
+            ("resolve", #","alert":"\#(alert)""#),
+            ("shelve", #","alert":"\#(alert)","minutes":30,"note":"spare ordered""#),
+            ("unshelve", #","alert":"\#(alert)""#),
+            ("reset", ""),
+            ("maintenance", #","tag":"PT-101","minutes":60,"note":"purge""#),
+            ("end-maintenance", #","tag":"PT-101""#),
+            ("out-of-service", #","tag":"PT-101","note":"exchange""#),
+            ("return-to-service", #","tag":"PT-101""#),
+            ("silence", ""),
+            ("test-relay", #","seconds":5"#),
+        ]
+    )
+    func known(name: String, more: String) throws {
+        let command = try decode(name, body(more)).get()
+        #expect(command.id == "a-1")
+        #expect(command.by == "4711")
+        #expect(command.expires == WallTime(nanosecondsSince1970: 1_774_850_400_000_000_000))
+    }
+
+    @Test(
+        "what is wrong is told with its key, to whoever can be told",
+        arguments: [
+            ("acknowledge", "", nil, "no JSON"),
+            ("acknowledge", "[]", nil, "wrong type"),
+            ("acknowledge", #"{"id":"x"}"#, "x", "expires: is missing"),
+            ("acknowledge", #"{"id":"a/b","expires":"x","by":"y"}"#, nil, "id: wanted"),
+            ("acknowledge", #"{"id":"x","expires":"soon","by":"y"}"#, "x", "expires: 'soon'"),
+            (
+                "acknowledge", #"{"id":"x","expires":"2026-03-30T06:00:00Z","by":""}"#, "x",
+                "by: say"
+            ),
+            (
+                "acknowledge", #"{"id":"x","expires":"2026-03-30T06:00:00Z","by":"y"}"#, "x",
+                "alert: the alert's id is missing"
+            ),
+            (
+                "acknowledge",
+                #"{"id":"x","expires":"2026-03-30T06:00:00Z","by":"y","alert":"12"}"#, "x",
+                "alert: '12'"
+            ),
+            (
+                "shelve",
+                #"{"id":"x","expires":"2026-03-30T06:00:00Z","by":"y","alert":"\#(alert)","minutes":1e300}"#,
+                "x", "minutes: a length"
+            ),
+            (
+                "explode", #"{"id":"x","expires":"2026-03-30T06:00:00Z","by":"y"}"#, "x",
+                "no command is called 'explode'; there are acknowledge"
+            ),
+        ]
+    )
+    func wrong(name: String, payload: String, id: String?, reason: String) {
+        guard case .failure(let refusal) = decode(name, payload) else {
+            Issue.record("it was taken")
+            return
+        }
+        #expect(refusal.id == id)
+        #expect(refusal.reason.contains(reason))
+    }
+
+    @Test("a retained command is refused")
+    func retained() {
+        guard case .failure(let refusal) = decode("silence", body(""), retained: true) else {
+            Issue.record("it was taken")
+            return
+        }
+        #expect(refusal.reason.contains("retained"))
+    }
+}
