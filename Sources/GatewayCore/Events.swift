@@ -19,7 +19,7 @@ public enum Event: Sendable {
     /// A command that came over this connection.
     case command(ConnectionID, Result<GatewayCommand, CommandRefusal>)
     /// News of one of the gateway's parts that only the daemon sees: its relay, its configuration.
-    case part(String, detail: String, ConditionChange.Phase, String)
+    case part(String, detail: String, ConditionChange.Phase, AlertGrade, String)
     /// The daemon is about to end: commit what there is.
     case stop
 }

@@ -116,8 +116,8 @@ public struct Gateway: Sendable {
         case .clock(let stamp): take(stamp, into: &effects)
         case .command(let connection, let command):
             take(command, from: connection, at: now, into: &effects)
-        case .part(let part, let detail, let phase, let text):
-            note(part, detail, phase, text, grade: .mainAlarm, at: now, into: &effects)
+        case .part(let part, let detail, let phase, let grade, let text):
+            note(part, detail, phase, text, grade: grade, at: now, into: &effects)
         case .stop:
             isStopping = true
             journal.hurry(at: now)

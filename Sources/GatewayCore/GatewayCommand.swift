@@ -87,22 +87,10 @@ extension Gateway {
             }
             answered.append(command.id)
             if answered.count > Limits.rememberedCommands { answered.removeFirst() }
-            if let reason = carryOut(command, at: now, into: &effects) {
+            if let reason = late(command, at: now) ?? carryOut(command, at: now, into: &effects) {
                 refuse(command.name, command.id, reason, index, &effects)
                 return
             }
-            record(
-                .audit(
-                    AuditEntry(
-                        who: command.by,
-                        action: "command.\(command.name)",
-                        subject: command.subject,
-                        old: nil,
-                        new: command.note
-                    )
-                ),
-                at: stamp(at: now)
-            )
             respond(command.id, #"{"status":"done"}"#, index, &effects)
             effects.append(
                 .log(Notice(.info, "command \(command.name) \(command.id) by \(command.by): done"))
@@ -110,17 +98,54 @@ extension Gateway {
         }
     }
 
-    /// Nil where it is done; else why not.
+    /// Carries out a command of somebody on the box itself; why not, where it is refused.
+    public mutating func execute(
+        _ command: GatewayCommand,
+        at now: MonotonicTime
+    ) -> (refusal: String?, [Effect]) {
+        var effects: [Effect] = []
+        let reason = carryOut(command, at: now, into: &effects)
+        return (reason, effects)
+    }
+
+    /// Why a command from afar may not be carried out at this time of day.
+    private func late(_ command: GatewayCommand, at now: MonotonicTime) -> String? {
+        guard clock.clock.isTrusted else {
+            return "the gateway's clock is not set, so nobody can tell whether the command has "
+                + "expired; send it again when the clock is set"
+        }
+        return stamp(at: now).wall <= command.expires ? nil : "it has expired"
+    }
+
+    /// Nil where it is done, and audited; else why not.
     private mutating func carryOut(
         _ command: GatewayCommand,
         at now: MonotonicTime,
         into effects: inout [Effect]
     ) -> String? {
-        guard clock.clock.isTrusted else {
-            return "the gateway's clock is not set, so nobody can tell whether the command has "
-                + "expired; send it again when the clock is set"
-        }
-        guard stamp(at: now).wall <= command.expires else { return "it has expired" }
+        let reason = act(command, at: now, into: &effects)
+        guard reason == nil else { return reason }
+        record(
+            .audit(
+                AuditEntry(
+                    who: command.by,
+                    action: "command.\(command.name)",
+                    subject: command.subject,
+                    old: nil,
+                    new: command.note
+                )
+            ),
+            at: stamp(at: now)
+        )
+        commitIfDue(at: now, into: &effects)
+        return nil
+    }
+
+    private mutating func act(
+        _ command: GatewayCommand,
+        at now: MonotonicTime,
+        into effects: inout [Effect]
+    ) -> String? {
         let action: AlertAction
         switch command.act {
         case .alert(let wanted): action = wanted

@@ -1,3 +1,4 @@
+import Alerts
 import Signal
 
 /// How the gateway fares, in one word and in reasons: `/health`, and once a minute over MQTT.
@@ -58,6 +59,14 @@ public struct HealthReport: Sendable, Codable {
             degraded.append("uplink \(uplink.name): \(uplink.detail ?? "down")")
         }
         if !snapshot.clock.isTrusted { degraded.append("the clock is \(snapshot.clock.word)") }
+        // What modules, the journal and uplinks have to say is said above, as it is now.
+        let said: Set = ["silent", "wrong-module", "failing"]
+        for alert in snapshot.alerts
+        where alert.type == AlertType.system.rawValue && alert.isActive
+            && !said.contains(alert.detail)
+        {
+            degraded.append("\(alert.subject): \(alert.explanation)")
+        }
         for bus in snapshot.buses where bus.units.isEmpty {
             degraded.append("bus \(bus.name) has no module")
         }

@@ -20,10 +20,18 @@ enum Alarm {
             case .shown(let isOn): logger.info("output \(report.output) \(isOn ? "on" : "off")")
             case .fault(let fault):
                 logger.error("output \(report.output): \(fault)")
-                news(.part(report.output, detail: "output-failed", .active, fault.description))
+                news(
+                    .part(
+                        report.output,
+                        detail: "output-failed",
+                        .active,
+                        .mainAlarm,
+                        fault.description
+                    )
+                )
             case .recovered:
                 logger.info("output \(report.output) can be driven again")
-                news(.part(report.output, detail: "output-failed", .cleared, ""))
+                news(.part(report.output, detail: "output-failed", .cleared, .mainAlarm, ""))
             case .starved:
                 logger.error("output \(report.output) was not told anything and went safe")
             case .fed: logger.info("output \(report.output) is told again")

@@ -12,7 +12,7 @@ import Uplink
 
 /// One life of the gateway, from a checked configuration to a clean end: opens the edges, wires
 /// them to the gateway's thread and closes them in order.
-final class Daemon: Service, PageSource {
+final class Daemon: Service, PageSource, ControlDesk {
     private let settings: GatewaySettings
     private let logger: Logger
     private let runtimeFolder: String?
@@ -20,6 +20,7 @@ final class Daemon: Service, PageSource {
     private let parts = Locked<Parts?>(nil)
     private let ended = Mailbox<String?>()
     private let onListening: @Sendable (Int) async -> Void
+    private let configurationFault: String?
 
     let version = loopgateVersion
 
@@ -34,17 +35,20 @@ final class Daemon: Service, PageSource {
 
     /// A daemon that has opened nothing yet.
     ///
+    /// - configurationFault: why it is not the configuration as written that runs; nil: it is.
     /// - runtimeFolder: where lock files of TCP buses go; nil: none are made.
     init(
         settings: GatewaySettings,
         logger: Logger,
         runtimeFolder: String?,
+        configurationFault: String? = nil,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.settings = settings
         self.logger = logger
         self.runtimeFolder = runtimeFolder
         self.onListening = onListening
+        self.configurationFault = configurationFault
         clock = WatchedClock(SystemClock(trustsRTC: settings.trustsRTC))
     }
 
@@ -62,6 +66,20 @@ final class Daemon: Service, PageSource {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await page.run() }
+                if let runtimeFolder {
+                    let control = ControlServer(
+                        path: runtimeFolder + "/" + ControlServer.socketName,
+                        desk: self,
+                        logger: logger
+                    )
+                    // Without it only `loopgate alerts` and its like are missing.
+                    group.addTask { [logger] in
+                        do { try await control.run() } catch is CancellationError {} catch {
+                            logger.error("the control socket cannot be served: \(error)")
+                        }
+                        try await gracefulShutdown()
+                    }
+                }
                 group.addTask { [self] in await keepWatch(opened) }
                 group.addTask { [self] in try await haltOrShutdown() }
                 try await group.next()
@@ -84,6 +102,21 @@ final class Daemon: Service, PageSource {
         guard let gateway = parts.withLock({ $0?.gateway }) else { return nil }
         guard gateway.stalledFor < 5_000_000_000 else { return nil }
         return await gateway.snapshot()
+    }
+
+    /// Carries out a command of somebody on this box.
+    func execute(_ name: String, _ payload: String) async -> ControlAnswer {
+        let command: GatewayCommand
+        switch CommandDecoder.decode(
+            UplinkCommand(name: name, payload: payload, retained: false)
+        ) {
+        case .success(let decoded): command = decoded
+        case .failure(let refusal): return ControlAnswer(isDone: false, text: refusal.reason)
+        }
+        guard let gateway = parts.withLock({ $0?.gateway }),
+            let refusal: String? = await gateway.ask({ $0.execute(command, at: $1) })
+        else { return ControlAnswer(isDone: false, text: "the gateway does not answer") }
+        return ControlAnswer(isDone: refusal == nil, text: refusal ?? "done")
     }
 
     // MARK: Opening
@@ -151,6 +184,11 @@ final class Daemon: Service, PageSource {
         let relay = try Alarm.open(settings.relay, logger: logger) { thread.post($0) }
         performer.connect(thread, buses: buses, uplinks: uplinks, relay: relay)
         thread.start()
+        if let configurationFault {
+            thread.post(
+                .part("configuration", detail: "refused", .active, .preAlarm, configurationFault)
+            )
+        }
         for uplink in uplinks.values { uplink.start() }
         logger.info(
             "gateway \(settings.gateway), run \(epoch.hex): \(settings.buses.count) buses, \(settings.instruments.count) instruments, \(uplinks.count) uplinks"

@@ -10,6 +10,7 @@ struct Loopgate: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, CheckCommand.self, JournalCommand.self, DemoCommand.self,
             EvaluateCommand.self, ProbeCommand.self, ReadCommand.self, RelaySafeCommand.self,
+            AlertsCommand.self, MaintenanceCommand.self, RelayCommand.self,
         ]
     )
 }

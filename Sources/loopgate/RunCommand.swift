@@ -27,7 +27,7 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let logger = Self.logger(logLevel)
         signal(SIGPIPE, SIG_IGN)
-        var settings = try first(logger)
+        var (settings, fault) = try first(logger)
         while true {
             ServiceManager.status("starting")
             let page = settings.page
@@ -35,6 +35,7 @@ struct RunCommand: AsyncParsableCommand {
                 settings: settings,
                 logger: logger,
                 runtimeFolder: ProcessInfo.processInfo.environment["RUNTIME_DIRECTORY"],
+                configurationFault: fault,
                 onListening: { port in
                     logger.info("page on http://\(page.host):\(port)/")
                     ServiceManager.ready("polling")
@@ -70,22 +71,27 @@ struct RunCommand: AsyncParsableCommand {
                 throw ExitCode(70)
             }
             guard let fresh = await reload.settings else { return }
-            settings = fresh
+            (settings, fault) = (fresh, nil)
         }
     }
 
-    /// The configuration at the path, or the last good one where that is wrong.
-    private func first(_ logger: Logger) throws -> GatewaySettings {
+    /// The configuration at the path, or the last good one where that is wrong, and why.
+    private func first(_ logger: Logger) throws -> (GatewaySettings, fault: String?) {
         let kept = LastGoodConfiguration(folder: Self.stateFolder)
         switch Configuration.loader.start(config, lastGood: kept) {
         case .present(let loaded, let unkept):
             for warning in loaded.warnings { logger.warning("\(warning)") }
             if let unkept { logger.warning("no copy of this configuration is kept: \(unkept)") }
-            return loaded.settings
+            return (loaded.settings, nil)
         case .lastGood(let loaded, let refused):
             for problem in refused.problems { logger.error("\(problem)") }
             logger.error("\(config) is wrong: running the last good configuration, \(kept.file)")
-            return loaded.settings
+            let count = refused.problems.count + refused.uncounted
+            let first = refused.problems.first.map { ", the first: \($0)" } ?? ""
+            return (
+                loaded.settings,
+                "\(config) is wrong (\(count) errors\(first)): the last good one runs."
+            )
         case .nothing(let refused, lastGood: _):
             for problem in refused.problems { logger.error("\(problem)") }
             throw ExitCode(78)

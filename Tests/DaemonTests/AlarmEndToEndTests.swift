@@ -98,8 +98,41 @@ extension EndToEndTests {
                 $0.topic.hasSuffix("gateways/gw-test/audit") && $0.payload.contains("4711")
             }
         }
+        try commandLine(box, relay)
         #expect(try box.stop() == 0)
         #expect(relay() == "0")
+        let (code, text) = try loopgate(["alerts", "--runtime", box.folder.path])
+        #expect(code != 0)
+        #expect(text.contains("no daemon runs"))
+    }
+
+    private func loopgate(_ arguments: [String]) throws -> (code: Int32, text: String) {
+        let command = try ChildProcess(Box.program, arguments)
+        let code = try command.wait()
+        try eventually("its output is read") { !command.output.isEmpty }
+        return (code, command.output.joined(separator: "\n"))
+    }
+
+    /// The same from the box's own command line.
+    private func commandLine(_ box: Box, _ relay: () -> String?) throws {
+        let runtime = ["--runtime", box.folder.path]
+        let (_, list) = try loopgate(["alerts"] + runtime)
+        let id = try #require(list.split(separator: " ").first.map(String.init))
+        #expect(list.contains("critical  PT-101  rule_violation high  unacknowledged"))
+        let early = try loopgate(["alerts", "resolve", id] + runtime)
+        #expect(early.code != 0 && early.text.contains("still there"))
+        let taken = try loopgate(["alerts", "acknowledge", id, "--by", "4711"] + runtime)
+        #expect(taken.code == 0 && taken.text == "done")
+        #expect(try loopgate(["alerts"] + runtime).text.contains("high  acknowledged"))
+        let unsaid = try loopgate(["maintenance", "add", "PT-101", "--minutes", "5"] + runtime)
+        #expect(unsaid.code != 0 && unsaid.text.contains("a reason is wanted"))
+        let added = try loopgate(
+            ["maintenance", "add", "PT-101", "--minutes", "5", "--note", "purge"] + runtime
+        )
+        #expect(added.code == 0)
+        try eventually("the relay is energised under maintenance") { relay() == "1" }
+        #expect(try loopgate(["relay", "test", "--seconds", "30"] + runtime).code == 0)
+        try eventually("the relay is tested") { relay() == "0" }
     }
 }
 

@@ -216,6 +216,10 @@ import Testing
         try box.start()
         #expect(box.daemon?.output.contains { $0.contains("last good") } == true)
         #expect(try box.health().body["gateway"] as? String == "gw-test")
+        try eventually("health says so") {
+            let reasons = try box.health().body["reasons"] as? [String] ?? []
+            return reasons.contains { $0.contains("configuration: ") && $0.contains("last good") }
+        }
         #expect(try box.stop() == 0)
         // Without a good one to fall back on it ends, with a code of its own.
         let empty = try Box()

@@ -1,0 +1,76 @@
+import Foundation
+import GatewayCore
+import Hummingbird
+import Logging
+
+/// What came of a command.
+public struct ControlAnswer: Sendable, Codable {
+    public var isDone: Bool
+    /// `done`, or why not.
+    public var text: String
+
+    public init(isDone: Bool, text: String) {
+        self.isDone = isDone
+        self.text = text
+    }
+}
+
+/// Who carries out commands of the command line.
+public protocol ControlDesk: PageSource {
+    /// Carries out the command `name` with a JSON `payload`, as it would come over MQTT.
+    func execute(_ name: String, _ payload: String) async -> ControlAnswer
+}
+
+/// Serves the command line on a Unix socket: who may open the socket may give commands.
+///
+/// The socket is the service's own (mode 0600), so that takes its user or root.
+public struct ControlServer: Sendable {
+    /// The socket's name in the runtime folder.
+    public static let socketName = "control.sock"
+    private static let longestPayload = Limits.commandBytes
+
+    private let path: String
+    private let desk: any ControlDesk
+    private let logger: Logger
+
+    /// A server on the socket `path`, which is made anew.
+    public init(path: String, desk: any ControlDesk, logger: Logger) {
+        self.path = path
+        self.desk = desk
+        self.logger = logger
+    }
+
+    /// Serves until cancelled; throws where the socket cannot be made.
+    public func run() async throws {
+        unlink(path)
+        var logger = logger
+        logger.logLevel = .critical
+        let router = Router()
+        router.get("alerts") { [desk] _, _ -> Response in
+            try Self.json(await desk.snapshot()?.alerts ?? [])
+        }
+        router.post("commands/{name}") { [desk] request, context -> Response in
+            let body = try await request.body.collect(upTo: Self.longestPayload)
+            let name = try context.parameters.require("name")
+            return try Self.json(await desk.execute(name, String(buffer: body)))
+        }
+        let application = Application(
+            router: router,
+            configuration: .init(address: .unixDomainSocket(path: path), serverName: "loopgate"),
+            onServerRunning: { [path] _ in chmod(path, 0o600) },
+            logger: logger
+        )
+        defer { unlink(path) }
+        try await application.run()
+    }
+
+    private static func json(_ value: some Encodable) throws -> Response {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return Response(
+            status: .ok,
+            headers: [.contentType: "application/json; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(data: try encoder.encode(value)))
+        )
+    }
+}
