@@ -6,6 +6,7 @@ fast a backlog drained. One JSON line comes out.
 import json
 import os
 import re
+import sqlite3
 import sys
 import time
 import urllib.request
@@ -31,8 +32,10 @@ def age(pid):
 
 
 def private(pid):
+    """MB that are this process's alone: with the pages of its own files, and without."""
     text = open(f"/proc/{pid}/smaps_rollup").read()
-    return sum(int(kb) for kb in re.findall(r"Private_\w+:\s+(\d+) kB", text)) / 1024
+    clean, dirty = (int(re.search(rf"Private_{kind}:\s+(\d+) kB", text)[1]) for kind in ("Clean", "Dirty"))
+    return (clean + dirty) / 1024, dirty / 1024
 
 
 def page(pid):
@@ -41,6 +44,14 @@ def page(pid):
         return None
     text = open(arguments[arguments.index("--config") + 1]).read()
     return int(re.search(r"page: \{port: (\d+)", text)[1])
+
+
+def rows(pid):
+    """What the floor has still to deliver: the rows of its database."""
+    path = open(f"/proc/{pid}/cmdline").read().split("\0")[3]
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=0.05) as store:
+        (table,) = store.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchone()
+        return store.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
 
 
 pid = None
@@ -62,6 +73,11 @@ try:
                 backlog.append((time.time(), sum(u["backlog"] for u in health["uplinks"])))
             except OSError:
                 pass
+        if not port and watches_backlog:
+            try:
+                backlog.append((time.time(), rows(pid)))
+            except (sqlite3.Error, TypeError):
+                pass
         if time.time() >= due:
             memory.append(private(pid))
             due = time.time() + 1
@@ -70,7 +86,8 @@ try:
 except (OSError, ValueError, IndexError):
     pass  # it has ended
 if memory:
-    found["private_mb"] = round(sorted(memory)[len(memory) // 2], 1)
+    for index, key in enumerate(("private_mb", "dirty_mb")):
+        found[key] = round(sorted(pair[index] for pair in memory)[len(memory) // 2], 1)
 if watches_backlog and backlog:
     peak_at, peak = max(backlog, key=lambda pair: pair[1])
     done = [at for at, left in backlog if at > peak_at and left < 0.02 * peak]
