@@ -4,6 +4,10 @@ import Signal
 struct AnomalyDetector {
     /// The most samples that a window is made of; of more, every so-manieth is used.
     static let mostSamples = 256
+    /// The newest part of a window, by which a return is judged: one third.
+    static let newestPart = 3
+    /// A distance that one good window in a hundred exceeds.
+    static let near = 3.37
 
     /// Nanoseconds of the monotonic clock and values, a ring in order of time.
     private var times: [Int64] = []
@@ -17,6 +21,11 @@ struct AnomalyDetector {
     /// Since when every window exceeded the forest's limit.
     private var scoreSince: Int64?
     private var isFar = false
+    /// How far the mean was off at most, in deviations, and how often in a row it seemed back.
+    private var level = 0.0
+    private var returned = 0
+    /// Until then windows still hold readings of an anomaly that is over.
+    private var mixedUntil = Int64.min
     private var isOdd = false
     private var since = MonotonicTime.zero
     private var severity = FindingSeverity.warning
@@ -47,8 +56,9 @@ struct AnomalyDetector {
         }
         guard index > lastHop else { return }
         self.lastHop = index
-        guard let window = features(upTo: index &* hop, settings) else { return }
-        judge(window, at: now, settings: settings, model: model, &verdicts)
+        guard let window = features(upTo: index &* hop, part: 1, settings) else { return }
+        let newest = features(upTo: index &* hop, part: Int64(Self.newestPart), settings)
+        judge(window, newest, at: now, settings: settings, model: model, &verdicts)
     }
 
     private mutating func keep(_ value: Double, at now: MonotonicTime, _ settings: DetectorSettings)
@@ -74,16 +84,21 @@ struct AnomalyDetector {
         return now.nanoseconds &- times[head] > kept.count
     }
 
-    private func features(upTo end: Int64, _ settings: DetectorSettings) -> WindowFeatures? {
+    private func features(
+        upTo end: Int64,
+        part: Int64,
+        _ settings: DetectorSettings
+    ) -> WindowFeatures? {
         let slack = settings.expectedInterval.count / 4
-        let begin = end &- settings.anomaly.window.count &- slack
+        let begin = end &- settings.anomaly.window.count / part &- slack
         let count = times.count
         // From the oldest on, the first sample inside; and the first beyond the end.
         var first = 0
         while first < count, at(first) < begin { first += 1 }
         var last = count
         while last > first, at(last - 1) >= end &- slack { last -= 1 }
-        guard (last - first) * settings.thinning >= settings.leastSamples else { return nil }
+        let least = part == 1 ? settings.leastSamples : settings.leastNewest
+        guard (last - first) * settings.thinning >= least else { return nil }
         let origin = at(first)
         return WindowFeatures(
             count: last - first,
@@ -104,6 +119,7 @@ struct AnomalyDetector {
 
     private mutating func judge(
         _ window: WindowFeatures,
+        _ newest: WindowFeatures?,
         at now: MonotonicTime,
         settings: DetectorSettings,
         model: AnomalyModel,
@@ -121,9 +137,14 @@ struct AnomalyDetector {
             isCritical = score >= critical
             isOdd = false
         case .wanted:
-            remember(distance > model.distanceLimit, anomaly)
-            isCritical = distance > 2 * model.distanceLimit
-            if score > model.scoreLimit {
+            let isMixed = now.nanoseconds < mixedUntil
+            let newestDistance = newest.map { model.newest($0) }
+            remember((isMixed ? newestDistance ?? 0 : distance) > model.distanceLimit, anomaly)
+            isCritical = !isMixed && distance > 2 * model.distanceLimit
+            if isActive, !isMixed {
+                watchReturn(window, newest, newestDistance, model, anomaly, now)
+            }
+            if score > model.scoreLimit, now.nanoseconds >= mixedUntil {
                 let began = scoreSince ?? now.nanoseconds
                 scoreSince = began
                 // Three disjoint windows: the first ended when this began, two more since.
@@ -134,6 +155,37 @@ struct AnomalyDetector {
             }
         }
         report(window, score, distance, isCritical, now, settings, model, &verdicts)
+    }
+
+    /// Ends an anomaly of the level or the spread as soon as the newest part of the window is back:
+    /// twice in a row near its own baseline, and nearer to it than to where the anomaly was.
+    private mutating func watchReturn(
+        _ window: WindowFeatures,
+        _ newest: WindowFeatures?,
+        _ newestDistance: Double?,
+        _ model: AnomalyModel,
+        _ anomaly: AnomalySettings,
+        _ now: MonotonicTime
+    ) {
+        let shift = abs(model.distance.shift(window))
+        level = max(level, shift)
+        guard let newest, let newestDistance, newestDistance < Self.near,
+            model.distance.isLevelOrSpread(window),
+            abs(model.distance.shift(newest)) <= max(level / 2, Self.near / 2)
+        else {
+            returned = 0
+            return
+        }
+        returned += 1
+        guard returned >= 2 else { return }
+        isFar = false
+        isOdd = false
+        history = 0
+        returned = 0
+        level = 0
+        scoreSince = nil
+        // Until every reading of a window is newer than the return, its newest part speaks for it.
+        mixedUntil = (now + anomaly.window).nanoseconds
     }
 
     /// Enters and leaves the far state by `needed` of `among`, and by none of them.

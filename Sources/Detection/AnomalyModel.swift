@@ -7,6 +7,8 @@ public struct AnomalyModel: Hashable, Sendable {
     public var forest: IsolationForest
     /// The distance that goes on where the forest's training range ends.
     public var distance: FeatureDistance
+    /// The same distance for the newest part of a window, by which a return is judged.
+    public var newest: FeatureDistance
     /// The score above which a window counts, if it lasts.
     public var scoreLimit: Double
     /// The distance above which a window counts.
@@ -22,10 +24,11 @@ public struct AnomalyModel: Hashable, Sendable {
 
     /// How rarely one baseline window exceeds the forest's limit. Three disjoint windows in a row
     /// must, so that the limit can be found from few windows.
-    static let scoreTail = 1e-3
+    static let scoreTail = 1e-4
 
     static func learn(
         windows: [WindowFeatures],
+        newest: [WindowFeatures],
         statistics: SeriesStatistics,
         isProvisional: Bool,
         settings: DetectorSettings,
@@ -51,6 +54,11 @@ public struct AnomalyModel: Hashable, Sendable {
         var model = AnomalyModel(
             forest: forest,
             distance: distance,
+            newest: FeatureDistance(
+                windows: newest.isEmpty ? windows : newest,
+                statistics: statistics,
+                samples: max(samples / Double(AnomalyDetector.newestPart), 1)
+            ),
             scoreLimit: tailLimit(checked.map(forest.score), tail: scoreTail),
             distanceLimit: 0,
             window: anomaly.window,
@@ -68,26 +76,34 @@ public struct AnomalyModel: Hashable, Sendable {
                 normal: limit,
                 independent: min(statistics.independent, Double(windows.count))
             )
-            let most = windows.map { distance($0) }.max() ?? 0
-            model.distanceLimit = max(limit * widening, 1.1 * most)
+            // Squared distances fall off exponentially where the features are normal; where they
+            // are not, the baseline's own tail says how far out to go.
+            let squares = windows.map { distance($0) * distance($0) }
+            let found = tailLimit(squares, tail: tail).squareRoot()
+            model.distanceLimit = max(limit * widening, found)
         }
         return model
     }
 
-    /// The value that is exceeded with probability `tail` if the upper fifth of `scores` falls off
-    /// exponentially.
+    /// The value that is exceeded with probability `tail` if the upper part of `scores` falls off
+    /// exponentially: the larger of what their upper fifth and, where it holds enough, their upper
+    /// twentieth say; never below the largest.
     static func tailLimit(_ scores: [Double], tail: Double) -> Double {
         let sorted = scores.sorted()
-        guard let last = sorted.last else { return 1 }
-        let from = sorted.count * 4 / 5
-        let base = sorted[from]
-        let excess = sorted[from...].reduce(0) { $0 + $1 - base } / Double(sorted.count - from)
-        return min(0.99, max(last, base + excess * Double.log(0.2 / tail)))
+        guard var limit = sorted.last else { return 1 }
+        for share in [0.2, 0.05] {
+            let part = sorted.suffix(Int((Double(sorted.count) * share).rounded(.up)))
+            guard share == 0.2 || part.count >= 50, let base = part.first else { continue }
+            let excess = part.reduce(0) { $0 + $1 - base } / Double(part.count)
+            limit = max(limit, base + excess * Double.log(share / tail))
+        }
+        return limit
     }
 
     func encode(into writer: inout ByteWriter) {
         writer.write(forest.encoded)
         distance.encode(into: &writer)
+        newest.encode(into: &writer)
         writer.write(scoreLimit)
         writer.write(distanceLimit)
         writer.write(window.count)
@@ -101,6 +117,7 @@ public struct AnomalyModel: Hashable, Sendable {
             decoding: Array(try reader.readBytes(limit: IsolationForest.mostBytes))
         )
         distance = try FeatureDistance(from: &reader)
+        newest = try FeatureDistance(from: &reader)
         scoreLimit = try reader.readFinite()
         distanceLimit = try reader.readFinite()
         window = Nanoseconds(try reader.read(Int64.self))
@@ -112,6 +129,7 @@ public struct AnomalyModel: Hashable, Sendable {
     init(
         forest: IsolationForest,
         distance: FeatureDistance,
+        newest: FeatureDistance,
         scoreLimit: Double,
         distanceLimit: Double,
         window: Nanoseconds,
@@ -121,6 +139,7 @@ public struct AnomalyModel: Hashable, Sendable {
     ) {
         self.forest = forest
         self.distance = distance
+        self.newest = newest
         self.scoreLimit = scoreLimit
         self.distanceLimit = distanceLimit
         self.window = window

@@ -98,43 +98,51 @@ public struct Baseline: Sendable {
     /// The features of the windows that lie wholly in one stretch, one every hop, or fewer where
     /// that would be more than `mostWindows`.
     func windows(settings: DetectorSettings) -> [WindowFeatures] {
+        parts(1, least: settings.leastSamples, settings)
+    }
+
+    /// The features of the newest parts of the same windows.
+    func newestParts(settings: DetectorSettings) -> [WindowFeatures] {
+        parts(AnomalyDetector.newestPart, least: settings.leastNewest, settings)
+    }
+
+    /// The last one in `part` of every window.
+    private func parts(
+        _ part: Int,
+        least: Int,
+        _ settings: DetectorSettings
+    ) -> [WindowFeatures] {
         let length = settings.anomaly.window.seconds
         let hop = max(settings.anomaly.hop.seconds, 1e-3)
         let stride = hop * max(1, (covered / hop / Double(Self.mostWindows)).rounded(.up))
-        return stretches.flatMap { windows(of: $0, length: length, every: stride, settings) }
-    }
-
-    private func windows(
-        of stretch: Range<Int>,
-        length: Double,
-        every stride: Double,
-        _ settings: DetectorSettings
-    ) -> [WindowFeatures] {
         let interval = settings.expectedInterval.seconds
         let thinning = settings.thinning
         var found: [WindowFeatures] = []
-        var first = stretch.lowerBound
-        var next = first
-        var begin = times[first]
-        // A reading stands for the interval that begins with it; half of one is jitter.
-        let end = times[stretch.upperBound - 1] + interval * 1.5
-        while begin + length <= end {
-            while first < stretch.upperBound, times[first] < begin - interval / 4 { first += 1 }
-            next = max(next, first)
-            let limit = begin + length - interval / 4
-            while next < stretch.upperBound, times[next] < limit { next += 1 }
-            if next - first >= settings.leastSamples {
-                let base = first
-                found.append(
-                    WindowFeatures(
-                        count: (next - first - 1) / thinning + 1,
-                        nominal: settings.nominal,
-                        lower: settings.span.lrv,
-                        upper: settings.span.urv
-                    ) { (times[base + $0 * thinning], values[base + $0 * thinning]) }
-                )
+        for stretch in stretches {
+            var first = stretch.lowerBound
+            var next = first
+            var begin = times[first]
+            // A reading stands for the interval that begins with it; half of one is jitter.
+            let end = times[stretch.upperBound - 1] + interval * 1.5
+            while begin + length <= end {
+                let limit = begin + length - interval / 4
+                let from = limit - length / Double(part)
+                while first < stretch.upperBound, times[first] < from { first += 1 }
+                next = max(next, first)
+                while next < stretch.upperBound, times[next] < limit { next += 1 }
+                if next - first >= least {
+                    let base = first
+                    found.append(
+                        WindowFeatures(
+                            count: (next - first - 1) / thinning + 1,
+                            nominal: settings.nominal,
+                            lower: settings.span.lrv,
+                            upper: settings.span.urv
+                        ) { (times[base + $0 * thinning], values[base + $0 * thinning]) }
+                    )
+                }
+                begin += stride
             }
-            begin += stride
         }
         return found
     }

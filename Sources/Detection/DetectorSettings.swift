@@ -199,4 +199,6 @@ public struct DetectorSettings: Hashable, Sendable {
     var leastSamples: Int {
         max(3, Int(anomaly.window.seconds / expectedInterval.seconds / 2))
     }
+    /// The same for the newest part of a window.
+    var leastNewest: Int { max(3, leastSamples / AnomalyDetector.newestPart) }
 }

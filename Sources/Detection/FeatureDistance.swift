@@ -10,8 +10,8 @@ public struct FeatureDistance: Hashable, Sendable {
     /// The number of features that the distance is made of.
     static let dimensions = 3
 
-    /// Added to the spread before the logarithm: spreads below it are alike.
-    var spreadFloor: Double
+    /// The spread of the middle window.
+    var usualSpread: Double
     var centre: SIMD3<Double>
     var scale: SIMD3<Double>
     /// The inverse of the correlation matrix: diagonal, and the elements 01, 02, 12.
@@ -32,6 +32,15 @@ public struct FeatureDistance: Hashable, Sendable {
         return max(0, square).squareRoot()
     }
 
+    /// How far the mean of `window` is off, in deviations of the windows' means.
+    func shift(_ window: WindowFeatures) -> Double { (window[.mean] - centre[0]) / scale[0] }
+
+    /// Whether the mean or the spread is farther off than the autocorrelation.
+    func isLevelOrSpread(_ window: WindowFeatures) -> Bool {
+        let z = (parts(window) - centre) / scale
+        return max(abs(z[0]), abs(z[1])) >= abs(z[2])
+    }
+
     /// The feature that is farthest from its usual value, and how many deviations it is off.
     public func farthest(_ window: WindowFeatures) -> (feature: WindowFeature, deviations: Double) {
         var worst = (feature: WindowFeature.mean, deviations: 0.0)
@@ -44,11 +53,14 @@ public struct FeatureDistance: Hashable, Sendable {
         return worst
     }
 
+    /// The mean; the spread against its usual one, as a logarithm above and linear below, for its
+    /// upper tail is long and its lower one ends at nothing; Fisher's transform of the correlation.
     private func parts(_ window: WindowFeatures) -> SIMD3<Double> {
-        SIMD3(
+        let ratio = window[.standardDeviation] / usualSpread
+        return SIMD3(
             window[.mean],
-            Double.log(window[.standardDeviation] + spreadFloor),
-            window[.autocorrelation]
+            ratio > 1 ? Double.log(ratio) : ratio - 1,
+            Double.atanh(clip(window[.autocorrelation], -0.999, 0.999))
         )
     }
 
@@ -61,7 +73,9 @@ public struct FeatureDistance: Hashable, Sendable {
         samples: Double
     ) {
         let noise = max(statistics.deviation, abs(statistics.mean) * 1e-9, 1e-12)
-        spreadFloor = max(statistics.step / 12.0.squareRoot(), 1e-3 * noise)
+        let spreads = windows.map { $0[.standardDeviation] }.sorted()
+        let middle = spreads.isEmpty ? 0 : spreads[spreads.count / 2]
+        usualSpread = max(middle, statistics.step / 12.0.squareRoot(), 1e-3 * noise)
         centre = .zero
         scale = SIMD3(repeating: 1)
         diagonal = SIMD3(repeating: 1)
@@ -96,7 +110,7 @@ public struct FeatureDistance: Hashable, Sendable {
     }
 
     func encode(into writer: inout ByteWriter) {
-        writer.write(spreadFloor)
+        writer.write(usualSpread)
         for vector in [centre, scale, diagonal, offDiagonal] {
             for index in 0..<3 { writer.write(vector[index]) }
         }
@@ -107,7 +121,7 @@ public struct FeatureDistance: Hashable, Sendable {
     }
 
     init(from reader: inout ByteReader) throws(CodingFault) {
-        spreadFloor = try reader.readFinite()
+        usualSpread = try reader.readFinite()
         var vectors: [SIMD3<Double>] = []
         for _ in 0..<4 {
             let x = try reader.readFinite()

@@ -115,7 +115,7 @@ struct SeriesStatistics: Hashable {
             let ratio =
                 Double(length) * total / Double(means) / variance * disjoint / (disjoint - 1)
             upper = max(upper, ratio)
-            estimate = max(estimate, ratio * (1 - 0.7 / disjoint.squareRoot()))
+            estimate = max(estimate, ratio * (1 - 0.0 / disjoint.squareRoot()))
             length *= 2
         }
         return (upper, estimate)

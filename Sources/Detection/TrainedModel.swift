@@ -178,6 +178,7 @@ extension TrainedModel {
         }
         let anomaly = AnomalyModel.learn(
             windows: windows,
+            newest: baseline.newestParts(settings: settings),
             statistics: statistics,
             isProvisional: isProvisional,
             settings: settings,

@@ -128,13 +128,9 @@ enum CommandDecoder {
     }
 
     private static func date(_ text: String) -> WallTime? {
-        guard
-            let date = try? Date(text, strategy: .iso8601)
-                ?? (try? Date(
-                    text,
-                    strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)
-                ))
-        else { return nil }
+        let fractional = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+        let plain = try? Date(text, strategy: .iso8601)
+        guard let date = plain ?? (try? Date(text, strategy: fractional)) else { return nil }
         let seconds = date.timeIntervalSince1970
         guard seconds > 0 else { return nil }
         // Nanoseconds reach to the year 2262; what expires later expires never.
