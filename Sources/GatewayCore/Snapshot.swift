@@ -83,7 +83,7 @@ public struct GatewaySnapshot: Sendable, Codable {
         public var acknowledgedBy: String?
     }
     /// What the alarm output is told, and why.
-    public struct Relay: Sendable, Codable {
+    public struct AlarmOutput: Sendable, Codable {
         public var demand: String
         /// Why it is safe, in words; empty when energised.
         public var reasons: [String]
@@ -129,7 +129,7 @@ public struct GatewaySnapshot: Sendable, Codable {
     public var store: Store
     public var uplinks: [Connection]
     public var alerts: [Alert]
-    public var relay: Relay
+    public var relay: AlarmOutput
 }
 
 extension Gateway {
@@ -146,7 +146,7 @@ extension Gateway {
             store: storeSnapshot(),
             uplinks: outboxes.map { snapshot($0, at: now) },
             alerts: alarms.desk.openAlerts.map(GatewaySnapshot.Alert.init),
-            relay: GatewaySnapshot.Relay(
+            relay: GatewaySnapshot.AlarmOutput(
                 demand: alarms.relay.demand.rawValue,
                 reasons: alarms.relay.reasons.map(\.words),
                 isHornOn: alarms.relay.horn,
