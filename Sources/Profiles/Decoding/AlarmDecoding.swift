@@ -53,18 +53,19 @@ extension DecodingContext {
         let severity = map.read(Keys.severity)
         map.finish(Keys.section)
         guard let types, let severity else { return }
-        // A value written twice in one list is the same cell, and no contradiction.
-        let cells = Set(
-            types.flatMap { type in
-                grades.flatMap { grade in
-                    criticalities.map { Cell(type: type, grade: grade, criticality: $0) }
+        var doubled: (Cell, Place)?
+        for type in types {
+            for grade in grades {
+                for criticality in criticalities {
+                    let cell = Cell(type: type, grade: grade, criticality: criticality)
+                    table[type, grade, criticality] = severity
+                    // A word written twice in one list is the same cell, and no contradiction.
+                    guard let first = seen.before(cell, at: map.place), first != map.place else {
+                        continue
+                    }
+                    doubled = doubled ?? (cell, first)
                 }
             }
-        )
-        var doubled: (Cell, Place)?
-        for cell in cells {
-            if let first = seen.before(cell, at: map.place) { doubled = (cell, first) }
-            table[cell.type, cell.grade, cell.criticality] = severity
         }
         guard let (cell, first) = doubled else { return }
         map.problem(
