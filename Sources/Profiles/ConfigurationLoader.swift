@@ -219,11 +219,16 @@ public struct ConfigurationLoader: Sendable {
             catalogue: NoModules()
         )
         let catalogue = findModules(folders.map(context.absolute), recorder.read, problems)
-        let full = DecodingContext(
+        var full = DecodingContext(
             problems: problems,
             folder: folder,
             credentials: context.credentials,
             catalogue: catalogue
+        )
+        full.box = full.box(
+            top,
+            folders: folders.map(context.absolute),
+            read: recorder.read
         )
         let gateway = top.read(Keys.gateway)
         let trustsRTC = full.trustsRTC(top)
@@ -243,7 +248,7 @@ public struct ConfigurationLoader: Sendable {
         full.checkAreas(top, relay, instruments)
         full.checkLatchingAreas(top, alerts, instruments)
         guard let gateway, problems.isEmpty else { return nil }
-        return GatewaySettings(
+        let settings = GatewaySettings(
             gateway: gateway,
             buses: buses.compactMap(\.value),
             modules: modules.compactMap(\.value),
@@ -256,6 +261,8 @@ public struct ConfigurationLoader: Sendable {
             alerts: alerts,
             detection: detection
         )
+        full.checkBox(top, full.box, settings)
+        return settings
     }
 
     private func instruments(

@@ -67,10 +67,13 @@ public final class ProfileFolders: ModuleCatalogue {
     }
 
     /// The names of all profile files.
-    public var names: [String] {
+    public var names: [String] { ProfileFolders.names(in: folders, below: "modules") }
+
+    /// The names of the profile files in the folder `part` of each of `folders`.
+    static func names(in folders: [String], below part: String) -> [String] {
         var names: Set<String> = []
         for folder in folders {
-            let files = try? FileManager.default.contentsOfDirectory(atPath: folder + "/modules")
+            let files = try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(part)")
             for file in (files ?? []).sorted().prefix(ProfileFolders.mostListed)
             where file.hasSuffix(".yaml") && !file.hasPrefix(".") {
                 names.insert(String(file.dropLast(".yaml".count)))

@@ -70,7 +70,9 @@ struct Configured {
             environment: environment,
             read: { path in
                 files[path].map { .success(Array($0.utf8)) }
-                    ?? .failure(FileFault(what: "there is no such file", mend: "create it"))
+                    ?? .failure(
+                        FileFault(what: "there is no such file", mend: "create it", isMissing: true)
+                    )
             },
             findModules: { _, _, _ in TwoModules() }
         )

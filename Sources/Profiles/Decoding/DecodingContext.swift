@@ -8,6 +8,8 @@ struct DecodingContext {
     /// Where systemd puts credentials: `$CREDENTIALS_DIRECTORY`.
     let credentials: String?
     let catalogue: any ModuleCatalogue
+    /// What it runs on.
+    var box = Box.none
 
     /// `path`, absolute: relative ones start at the configuration's folder.
     func absolute(_ path: String) -> String {

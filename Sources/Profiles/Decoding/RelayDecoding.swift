@@ -10,7 +10,7 @@ extension DecodingContext {
         var outputs = FirstSeen<RelaySettings.Output>()
         let kind = reader.read(Keys.output)
         var settings = RelaySettings()
-        settings.output = output(reader, kind, &outputs) ?? .log
+        settings.output = output(reader, kind, &outputs, lights: false) ?? .log
         settings.severities = Set(reader.read(Keys.severities))
         settings.areas = Set(reader.read(Keys.areas) ?? [])
         settings.includesGateway = reader.read(Keys.gatewayAlerts)
@@ -56,7 +56,8 @@ extension DecodingContext {
     private func output(
         _ reader: MapReader,
         _ kind: OutputKeys.Kind?,
-        _ outputs: inout FirstSeen<RelaySettings.Output>
+        _ outputs: inout FirstSeen<RelaySettings.Output>,
+        lights: Bool = true
     ) -> RelaySettings.Output? {
         typealias Keys = OutputKeys
         let chip = reader.read(Keys.chip)
@@ -71,6 +72,7 @@ extension DecodingContext {
         let port = reader.read(Keys.port)
         let unit = reader.read(Keys.unit)
         let address = reader.read(Keys.address)
+        let label = reader.read(Keys.label)
         guard let kind else { return nil }
         refuseForeign(reader, kind)
         func need(_ keys: String...) {
@@ -83,21 +85,17 @@ extension DecodingContext {
             }
         }
         var output: RelaySettings.Output?
-        /// What makes two outputs the same one, whatever their polarity or texts.
-        var place: RelaySettings.Output?
         switch kind {
         case .log: output = .log
         case .gpio:
             need("chip", "line")
             if let chip, let line {
                 output = .gpio(chip: chip, line: line, activeLow: activeLow)
-                place = .gpio(chip: chip, line: line, activeLow: false)
             }
         case .processImage:
             need("path", "byte", "bit")
             if let path, let byte, let bit {
                 output = .processImage(path: path, byte: byte, bit: bit)
-                place = output
             }
         case .sysfs:
             need("path")
@@ -108,10 +106,7 @@ extension DecodingContext {
                     mend: "write the two texts that the file tells apart"
                 )
             }
-            if let path {
-                output = .sysfs(path: path, energised: energised, safe: safe)
-                place = .sysfs(path: path, energised: "", safe: "")
-            }
+            if let path { output = .sysfs(path: path, energised: energised, safe: safe) }
         case .coil:
             need("host", "address")
             if let host, let address {
@@ -121,10 +116,21 @@ extension DecodingContext {
                     unit: UInt8(clamping: unit),
                     address: UInt16(clamping: address)
                 )
-                place = output
+            }
+        case .box:
+            need("label")
+            if let label {
+                output = boxOutput(
+                    reader,
+                    label: label,
+                    completion: .init(chip: chip, path: path, byte: byte, address: address),
+                    lights: lights
+                )
             }
         }
-        if let place, let first = outputs.before(place, at: reader.place) {
+        if let place = output.flatMap(place(of:)),
+            let first = outputs.before(place, at: reader.place)
+        {
             reader.problem(
                 "output",
                 "the output on \(first.described(from: reader.place)) is the same one",
@@ -132,6 +138,16 @@ extension DecodingContext {
             )
         }
         return output
+    }
+
+    /// What makes two outputs the same one, whatever their polarity or texts; nil: they never are.
+    private func place(of output: RelaySettings.Output) -> RelaySettings.Output? {
+        switch output {
+        case .log: nil
+        case .gpio(let chip, let line, _): .gpio(chip: chip, line: line, activeLow: false)
+        case .sysfs(let path, _, _): .sysfs(path: path, energised: "", safe: "")
+        case .processImage, .coil: output
+        }
     }
 
     private func refuseForeign(_ reader: MapReader, _ kind: OutputKeys.Kind) {

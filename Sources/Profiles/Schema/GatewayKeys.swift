@@ -19,6 +19,13 @@ enum GatewayKeys {
                 + "`/usr/share/loopgate/firmware-profiles`, then `firmware-profiles` beside this "
                 + "file, then in the working folder."
         )
+        static let box = Key<String>.optional(
+            "box",
+            .name,
+            "What this gateway runs on: a file of `firmware-profiles/gateways` without `.yaml`. "
+                + "Its outputs and lamps can then be named as on the box, and serial ports are "
+                + "checked against it."
+        )
         static let instruments = KeyWithFallback(
             "instruments",
             .path,
@@ -42,7 +49,8 @@ enum GatewayKeys {
             path: "",
             meaning: "The outermost keys of `loopgate.yaml`.",
             keys: [
-                gateway.entry, clock.entry, profiles.entry, instruments.entry, buses.entry,
+                gateway.entry, clock.entry, profiles.entry, box.entry, instruments.entry,
+                buses.entry,
                 modules.entry, uplink.entry, journal.entry, detectors.entry, alarms.entry,
                 relay.entry, page.entry,
             ]

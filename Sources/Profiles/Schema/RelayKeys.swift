@@ -8,7 +8,7 @@ enum OutputKeys {
     enum Kind: String, Sendable, CaseIterable {
         case log, gpio
         case processImage = "process-image"
-        case sysfs, coil
+        case sysfs, coil, box
     }
 
     static let chip = Key.optional(
@@ -73,16 +73,24 @@ enum OutputKeys {
         .integer(0...65_535),
         "`coil`: 0-based address of the coil."
     )
+    static let label = Key.optional(
+        "label",
+        .text(longest: 64),
+        "`box`: the output or lamp as the profile of the box names it; beside it `chip`, `byte`, "
+            + "`address` or `path` where the profile leaves that open."
+    )
     /// Which keys belong to which output.
     static let owned: [Kind: [String]] = [
         .gpio: ["chip", "line", "activeLow"],
         .processImage: ["path", "byte", "bit"],
         .sysfs: ["path", "energised", "safe"],
         .coil: ["host", "port", "unit", "address"],
+        .box: ["label", "chip", "path", "byte", "address"],
     ]
     static let entries = [
         chip.entry, line.entry, activeLow.entry, path.entry, byte.entry, bit.entry,
         energised.entry, safe.entry, host.entry, port.entry, unit.entry, address.entry,
+        label.entry,
     ]
 }
 
@@ -94,7 +102,7 @@ enum RelayKeys {
         else: .log,
         shown: "log",
         "What carries the demand: nothing but the log, a GPIO line, a bit of a process image, a "
-            + "sysfs file, or a coil of a Modbus TCP server."
+            + "sysfs file, a coil of a Modbus TCP server, or an output of the `box`."
     )
     static let severities = KeyWithFallback<[Severity]>(
         "severities",
