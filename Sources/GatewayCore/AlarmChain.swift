@@ -7,6 +7,11 @@ struct AlarmChain: Sendable {
     private(set) var desk: AlertDesk
     private(set) var relay: RelayLogic
     private(set) var detectors: [InstrumentDetectors]
+    /// What is known of the model that each instrument's detectors use.
+    private(set) var models: [ModelFacts?]
+    private(set) var calibrations: CalibrationDesk
+    /// Why models that should be in use are not, by instrument; told once.
+    private(set) var unreadable: [(index: Int, text: String)] = []
     private var watches: [FaultWatch]
     /// Instruments out of service: of their detectors only the limits run.
     private var isHeld: [Bool]
@@ -37,7 +42,21 @@ struct AlarmChain: Sendable {
             now: now
         )
         relay = RelayLogic(rules: settings.relay.rules, at: now.monotonic)
-        detectors = instruments.map { InstrumentDetectors(settings: $0.detectorSettings()) }
+        var unreadable: [(index: Int, text: String)] = []
+        var models: [ModelFacts?] = []
+        detectors = instruments.enumerated().map { index, instrument in
+            let kept = opening.models.first { $0.facts.instrument == instrument.id }
+            let (model, facts, fault) = Self.decoded(kept)
+            if let fault { unreadable.append((index, fault)) }
+            models.append(facts)
+            return InstrumentDetectors(settings: instrument.detectorSettings(), model: model)
+        }
+        self.models = models
+        self.unreadable = unreadable
+        calibrations = CalibrationDesk(
+            instruments: instruments.map(\.facts),
+            latest: opening.calibrations
+        )
         watches = instruments.map { _ in FaultWatch() }
         isHeld = instruments.map { _ in false }
         firstUsable = instruments.map { _ in nil }
@@ -45,6 +64,18 @@ struct AlarmChain: Sendable {
         started = now.monotonic
         nextState = now.monotonic + Self.stateInterval
         if let bytes = opening.detectorState { restore(bytes, at: now) }
+    }
+
+    /// A model as the journal gave it, or why it cannot be used.
+    private static func decoded(
+        _ kept: KeptModel?
+    ) -> (model: TrainedModel?, facts: ModelFacts?, fault: String?) {
+        guard let kept else { return (nil, nil, nil) }
+        do throws(CodingFault) {
+            return (try TrainedModel(decoding: kept.body), kept.facts, nil)
+        } catch {
+            return (nil, nil, "Version \(kept.facts.version) of its model cannot be used: \(error)")
+        }
     }
 
     /// When something here happens by itself.
@@ -97,13 +128,72 @@ struct AlarmChain: Sendable {
         if status.stuck { still(.instrumentFault, ConditionKey.stuck, .preAlarm) }
     }
 
+    /// Takes another model for an instrument's detectors: what they had open is cleared.
+    mutating func adopt(
+        _ model: TrainedModel,
+        _ facts: ModelFacts,
+        for index: Int,
+        at now: MonotonicTime
+    ) -> Judgement {
+        var judgement = Judgement()
+        for finding in detectors[index].adopt(model, at: now) { judgement.take(finding) }
+        models[index] = facts
+        isRestored[index] = false
+        // The state that is on disk belongs to the model before this one.
+        nextState = now
+        return judgement
+    }
+
+    /// The models that could not be used, once.
+    mutating func takeUnreadable() -> [(index: Int, text: String)] {
+        defer { unreadable = [] }
+        return unreadable
+    }
+
+    // MARK: Calibrations
+
+    /// Whether a calibration could be taken; throws why not.
+    func check(_ record: CalibrationRecord, at now: Stamp) throws(CalibrationRefusal) {
+        var copy = calibrations
+        _ = try copy.post(record, at: now)
+    }
+
+    /// Takes a calibration that is stored: a passed one makes the drift detector start anew.
+    mutating func calibrated(
+        _ record: CalibrationRecord,
+        _ index: Int,
+        at now: Stamp
+    ) throws(CalibrationRefusal) -> Judgement {
+        let outcome = try calibrations.post(record, at: now)
+        var judgement = Judgement()
+        judgement.changes = outcome.changes
+        if outcome.resetsDrift {
+            for finding in detectors[index].calibrated(at: now.monotonic) {
+                judgement.take(finding)
+            }
+            nextState = now.monotonic
+        }
+        return judgement
+    }
+
+    /// Looks at the calendar.
+    mutating func lookAtCalendar(at now: Stamp) -> [ConditionChange] {
+        calibrations.advance(to: now)
+    }
+
     /// How healthy an instrument is, and why.
     func health(
         _ index: Int,
         _ pipeline: InstrumentPipeline,
-        _ status: DetectorStatus
+        _ status: DetectorStatus,
+        at now: Stamp
     ) -> HealthScore {
         var inputs = HealthInputs(quality: pipeline.last?.quality, hasGap: pipeline.isInGap)
+        inputs.calibration = calibrations.status(of: ids[index], at: now)
+        if let limit = status.scoreLimit {
+            inputs.anomalyWarning = limit
+            inputs.anomalyCritical = max(inputs.anomalyCritical, limit + 0.1)
+        }
         inputs.anomalyScore = status.score
         inputs.take(desk.alerts(of: ids[index]))
         return HealthScore(inputs)
@@ -136,7 +226,11 @@ struct AlarmChain: Sendable {
         let partsSettled = now.monotonic - started >= Self.confirmation
         guard partsSettled || !settled.isEmpty else { return .none }
         return desk.clearUnconfirmed(at: now) { key in
-            key.instrument.map { settled.contains($0) } ?? partsSettled
+            // The calendar and a later calibration end these, not a reading.
+            if key.type == .calibrationOverdue || key.detail == ConditionKey.calibrationFailed {
+                return false
+            }
+            return key.instrument.map { settled.contains($0) } ?? partsSettled
         }
     }
 
@@ -175,7 +269,7 @@ struct AlarmChain: Sendable {
 
     // MARK: Detector state
 
-    private static let stateFormat: UInt8 = 1
+    private static let stateFormat: UInt8 = 2
 
     /// The detectors' state when it is due to be saved, or wanted at once.
     mutating func state(at now: Stamp, atOnce: Bool) -> [UInt8]? {
@@ -183,9 +277,10 @@ struct AlarmChain: Sendable {
         nextState = now.monotonic + Self.stateInterval
         var bytes: [UInt8] = [Self.stateFormat]
         append(now.clock.isTrusted ? now.wall.nanosecondsSince1970 : 0, to: &bytes)
-        for (id, detector) in zip(ids, detectors) {
+        for (index, detector) in detectors.enumerated() {
             let state = detector.snapshot(at: now.monotonic)
-            append(Int64(id.rawValue), to: &bytes)
+            append(Int64(ids[index].rawValue), to: &bytes)
+            append(Int64(models[index]?.version ?? 0), to: &bytes)
             append(Int64(state.count), to: &bytes)
             bytes += state
         }
@@ -207,10 +302,15 @@ struct AlarmChain: Sendable {
             let passed = now.wall - WallTime(nanosecondsSince1970: wall)
             if passed > .zero { then = now.monotonic - passed }
         }
-        while let id = number(&rest), let count = number(&rest), count >= 0, count <= rest.count {
+        while let id = number(&rest), let version = number(&rest), let count = number(&rest),
+            count >= 0, count <= rest.count
+        {
             let state = Array(rest.prefix(Int(count)))
             rest = rest.dropFirst(Int(count))
-            guard let index = ids.firstIndex(where: { Int64($0.rawValue) == id }) else { continue }
+            // Sums and scores of another model say nothing about this one's.
+            guard let index = ids.firstIndex(where: { Int64($0.rawValue) == id }),
+                Int64(models[index]?.version ?? 0) == version
+            else { continue }
             if (try? detectors[index].restore(state, at: then)) != nil { isRestored[index] = true }
         }
     }

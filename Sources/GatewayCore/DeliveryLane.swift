@@ -370,9 +370,27 @@ struct DeliveryLane<Row: Sequenced>: Sendable {
     }
 
     /// Makes everything from `sequence` of run `epoch` on undelivered again; false for a run that
-    /// is no longer known.
-    mutating func rewind(to sequence: UInt64, epoch: UInt64) -> Bool {
-        guard let index = runs.firstIndex(where: { $0.epoch == epoch }), sequence > 0,
+    /// the journal does not hold, or a sequence that it never stored.
+    ///
+    /// - earlier: the runs before this one that the journal still holds something of, oldest first.
+    mutating func rewind(
+        to sequence: UInt64,
+        epoch: UInt64,
+        earlier: [(epoch: UInt64, last: UInt64)]
+    ) -> Bool {
+        guard sequence > 0 else { return false }
+        if !runs.contains(where: { $0.epoch == epoch }) {
+            guard let place = earlier.firstIndex(where: { $0.epoch == epoch }) else { return false }
+            let last = earlier[place].last
+            guard last >= sequence else { return false }
+            let whole = SequenceSet(floor: last, ranges: [])
+            let order = Dictionary(
+                uniqueKeysWithValues: earlier.enumerated().map { ($1.epoch, $0) }
+            )
+            let index = runs.firstIndex { order[$0.epoch].map { $0 > place } ?? true } ?? 0
+            runs.insert(Run(epoch: epoch, stored: last, delivered: whole, sent: whole), at: index)
+        }
+        guard let index = runs.firstIndex(where: { $0.epoch == epoch }),
             sequence <= runs[index].stored
         else { return false }
         runs[index].delivered.remove(sequence...runs[index].stored)

@@ -358,6 +358,12 @@ public struct StoreOpening: Sendable {
     /// The last transition of every alert that is not resolved.
     public var openAlerts: [AlertTransition]
     public var detectorState: [UInt8]?
+    /// The models in use.
+    public var models: [KeptModel]
+    /// The latest calibration of each instrument.
+    public var calibrations: [CalibrationRecord]
+    /// The latest baseline of each instrument.
+    public var baselines: [BaselineMark]
     /// Why the old file was set aside, if it was; where it is now.
     public var damage: String?
 
@@ -366,8 +372,14 @@ public struct StoreOpening: Sendable {
         delivery: [DeliveryMark] = [],
         openAlerts: [AlertTransition] = [],
         detectorState: [UInt8]? = nil,
+        models: [KeptModel] = [],
+        calibrations: [CalibrationRecord] = [],
+        baselines: [BaselineMark] = [],
         damage: String? = nil
     ) {
+        self.models = models
+        self.calibrations = calibrations
+        self.baselines = baselines
         self.epochs = epochs
         self.delivery = delivery
         self.openAlerts = openAlerts

@@ -20,6 +20,10 @@ public enum Event: Sendable {
     case command(ConnectionID, Result<GatewayCommand, CommandRefusal>)
     /// News of one of the gateway's parts that only the daemon sees: its relay, its configuration.
     case part(String, detail: String, ConditionChange.Phase, AlertGrade, String)
+    /// How far a job is, 0 to 1.
+    case progressed(UInt64, Double)
+    /// What came of a job.
+    case worked(UInt64, Result<JobResult, JobFailure>)
     /// The daemon is about to end: commit what there is.
     case stop
 }
@@ -33,6 +37,10 @@ public enum Effect: Sendable {
     case commit(Commit)
     case fetch(ConnectionID, StoreStream, epoch: UInt64, range: ClosedRange<UInt64>)
     case publish(ConnectionID, [OutgoingMessage])
+    /// Work for another thread, which answers with `Event.worked`.
+    case work(Job)
+    /// A job has ended: whoever waits for it on this box can be told.
+    case answer(job: UInt64, refusal: String?, text: String)
     /// One line for the daemon's log.
     case log(Notice)
     /// The process must end: its store can no longer be trusted. Restart re-reads from disk.

@@ -10,12 +10,31 @@ extension Gateway {
 
     /// Judges a new reading, and does what follows from it before anything else is done with it.
     mutating func judge(_ index: Int, _ reading: Reading, into effects: inout [Effect]) {
-        let judgement = alarms.judge(index, reading)
+        report(alarms.judge(index, reading), of: index, at: reading.stamp.monotonic, into: &effects)
+    }
+
+    /// Does what follows from a judgement.
+    mutating func report(
+        _ judgement: Judgement,
+        of index: Int,
+        at now: MonotonicTime,
+        into effects: inout [Effect]
+    ) {
         for change in judgement.changes {
-            report(alarms.handle(change, at: stamp(at: reading.stamp.monotonic)), into: &effects)
+            report(alarms.handle(change, at: stamp(at: now)), into: &effects)
         }
         for finding in judgement.shadow where finding.phase == .onset {
-            let tag = instruments[index].settings.tag
+            let tag = instruments[index].settings.tag.text
+            shadow.append(
+                ShadowFinding(
+                    tag: tag,
+                    detector: finding.detector.name,
+                    value: finding.value,
+                    explanation: finding.explanation,
+                    at: stamp(at: now).wall
+                )
+            )
+            if shadow.count > Limits.shadowFindings { shadow.removeFirst() }
             effects.append(
                 .log(
                     Notice(
@@ -175,6 +194,20 @@ extension Gateway {
         }
         for event in output.events { effects.append(.log(event.notice)) }
     }
+}
+
+/// What a detector in shadow would have alarmed.
+public struct ShadowFinding: Hashable, Sendable, Codable {
+    /// The instrument's tag.
+    public var tag: String
+    /// `rules`, `cusum`, `stuck` or `iforest`.
+    public var detector: String
+    /// The process value that decided it.
+    public var value: Double?
+    /// One sentence with its numbers.
+    public var explanation: String
+    /// Civil time, nanoseconds since 1970.
+    public var at: WallTime
 }
 
 /// Counts the rounds that polling, detection and journal complete: what the relay is fed with.

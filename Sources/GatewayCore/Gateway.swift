@@ -32,6 +32,15 @@ public struct Gateway: Sendable {
     var damage: String?
     /// Ids of the last commands, oldest first.
     var answered: [String] = []
+    var jobs = JobBook()
+    /// The latest baseline of each instrument.
+    var baselines: [BaselineMark]
+    /// When the calendar is looked at next.
+    var nextCalendar: MonotonicTime
+    /// Earlier runs that the journal still holds something of.
+    let earlier: [StoreOpening.Epoch]
+    /// What detectors in shadow found last.
+    var shadow: [ShadowFinding] = []
 
     /// How often instruments are looked over for gaps.
     static let scanInterval = Nanoseconds.milliseconds(500)
@@ -47,6 +56,9 @@ public struct Gateway: Sendable {
         self.settings = settings
         self.epoch = epoch
         previous = opening.epochs.last
+        earlier = opening.epochs
+        baselines = opening.baselines
+        nextCalendar = now
         clock = stamp
         started = now
         nextScan = now + Self.scanInterval
@@ -118,6 +130,8 @@ public struct Gateway: Sendable {
             take(command, from: connection, at: now, into: &effects)
         case .part(let part, let detail, let phase, let grade, let text):
             note(part, detail, phase, text, grade: grade, at: now, into: &effects)
+        case .progressed(let job, let share): jobs.progressed(job, to: share)
+        case .worked(let job, let result): take(result, of: job, at: now, into: &effects)
         case .stop:
             isStopping = true
             journal.hurry(at: now)
@@ -246,6 +260,8 @@ public struct Gateway: Sendable {
             damage = nil
             note("journal", "damaged", .event, text, at: now, into: &effects)
         }
+        reportUnreadableModels(at: now, into: &effects)
+        lookAtCalendar(at: now, into: &effects)
         for index in instruments.indices
         where !instruments[index].isInGap && instruments[index].gap.isGap(at: now) {
             instruments[index].isInGap = true
@@ -302,6 +318,7 @@ public struct Gateway: Sendable {
             )
         }
         clock = stamp
+        nextCalendar = .zero
         for index in outboxes.indices { outboxes[index].clock(isTrusted: stamp.clock.isTrusted) }
     }
 }

@@ -10,6 +10,9 @@ public struct GatewayCommand: Hashable, Sendable {
         case instrument(tag: String, InstrumentAct)
         case silenceHorn
         case testRelay(length: Nanoseconds)
+        /// Send readings again, from this one to the end of its run; `uplink`: over which
+        /// connection, nil for the one that asks.
+        case resend(Position, uplink: String?)
     }
     /// What can be done to an instrument.
     public enum InstrumentAct: Hashable, Sendable {
@@ -17,6 +20,43 @@ public struct GatewayCommand: Hashable, Sendable {
         case endMaintenance
         case takeOutOfService
         case returnToService
+        /// Learn from a span of readings; nil: from the baseline that is marked.
+        case train(
+            from: WallTime?,
+            to: WallTime?,
+            allowsBadQuality: Bool,
+            allowsAlerts: Bool
+        )
+        /// Use this version of its model.
+        case activate(version: Int)
+        /// Call a span of readings clean.
+        case markBaseline(from: WallTime, to: WallTime)
+        case calibrated(Calibration)
+    }
+    /// A calibration as it was posted; who and when default to the command's own.
+    public struct Calibration: Hashable, Sendable {
+        public var performedAt: WallTime?
+        public var performedBy: String?
+        public var passed: Bool
+        public var asFound: Double?
+        public var asLeft: Double?
+        public var reference: Double?
+
+        public init(
+            performedAt: WallTime? = nil,
+            performedBy: String? = nil,
+            passed: Bool,
+            asFound: Double? = nil,
+            asLeft: Double? = nil,
+            reference: Double? = nil
+        ) {
+            self.performedAt = performedAt
+            self.performedBy = performedBy
+            self.passed = passed
+            self.asFound = asFound
+            self.asLeft = asLeft
+            self.reference = reference
+        }
     }
 
     /// The topic's last level: `acknowledge`, `shelve`, …
@@ -45,6 +85,16 @@ public struct GatewayCommand: Hashable, Sendable {
         self.note = note
         self.act = act
     }
+}
+
+/// What became of a command.
+public enum CommandResult: Hashable, Sendable {
+    /// It is carried out.
+    case done
+    /// Not carried out: what is wrong and how to mend it.
+    case refused(String)
+    /// A job of this number is under way: `Effect.answer` will tell what came of it.
+    case started(job: UInt64)
 }
 
 /// Why a command was not carried out, and whom to tell.
@@ -87,25 +137,38 @@ extension Gateway {
             }
             answered.append(command.id)
             if answered.count > Limits.rememberedCommands { answered.removeFirst() }
-            if let reason = late(command, at: now) ?? carryOut(command, at: now, into: &effects) {
+            if let reason = late(command, at: now) {
                 refuse(command.name, command.id, reason, index, &effects)
                 return
             }
-            respond(command.id, #"{"status":"done"}"#, index, &effects)
-            effects.append(
-                .log(Notice(.info, "command \(command.name) \(command.id) by \(command.by): done"))
-            )
+            let asker = JobBook.Asker(connection: connection, command: command.id)
+            switch carryOut(command, asker: asker, at: now, into: &effects) {
+            case .refused(let reason):
+                refuse(command.name, command.id, reason, index, &effects)
+            case .started(let job):
+                respond(command.id, #"{"status":"started","job":\#(job)}"#, index, &effects)
+            case .done:
+                respond(command.id, #"{"status":"done"}"#, index, &effects)
+                effects.append(
+                    .log(
+                        Notice(
+                            .info,
+                            "command \(command.name) \(command.id) by \(command.by): done"
+                        )
+                    )
+                )
+            }
         }
     }
 
-    /// Carries out a command of somebody on the box itself; why not, where it is refused.
+    /// Carries out a command of somebody on the box itself.
     public mutating func execute(
         _ command: GatewayCommand,
         at now: MonotonicTime
-    ) -> (refusal: String?, [Effect]) {
+    ) -> (result: CommandResult, [Effect]) {
         var effects: [Effect] = []
-        let reason = carryOut(command, at: now, into: &effects)
-        return (reason, effects)
+        let result = carryOut(command, asker: nil, at: now, into: &effects)
+        return (result, effects)
     }
 
     /// Why a command from afar may not be carried out at this time of day.
@@ -117,63 +180,95 @@ extension Gateway {
         return stamp(at: now).wall <= command.expires ? nil : "it has expired"
     }
 
-    /// Nil where it is done, and audited; else why not.
+    /// What is done at once is audited at once; a job is audited when it ends.
     private mutating func carryOut(
         _ command: GatewayCommand,
+        asker: JobBook.Asker?,
         at now: MonotonicTime,
         into effects: inout [Effect]
-    ) -> String? {
-        let reason = act(command, at: now, into: &effects)
-        guard reason == nil else { return reason }
+    ) -> CommandResult {
+        let result = act(command, asker: asker, at: now, into: &effects)
+        guard case .done = result else { return result }
+        audit("command.\(command.name)", command.subject, command.note, by: command.by, at: now)
+        commitIfDue(at: now, into: &effects)
+        return .done
+    }
+
+    /// Adds an entry to the audit log.
+    mutating func audit(
+        _ action: String,
+        _ subject: String,
+        _ new: String?,
+        by: String,
+        at now: MonotonicTime
+    ) {
         record(
-            .audit(
-                AuditEntry(
-                    who: command.by,
-                    action: "command.\(command.name)",
-                    subject: command.subject,
-                    old: nil,
-                    new: command.note
-                )
-            ),
+            .audit(AuditEntry(who: by, action: action, subject: subject, old: nil, new: new)),
             at: stamp(at: now)
         )
-        commitIfDue(at: now, into: &effects)
-        return nil
     }
 
     private mutating func act(
         _ command: GatewayCommand,
+        asker: JobBook.Asker?,
         at now: MonotonicTime,
         into effects: inout [Effect]
-    ) -> String? {
+    ) -> CommandResult {
         let action: AlertAction
         switch command.act {
         case .alert(let wanted): action = wanted
         case .instrument(let tag, let act):
-            guard let found = settings.instruments.first(where: { $0.tag.text == tag }) else {
-                return "no instrument has the tag \(tag)"
+            guard let index = settings.instruments.firstIndex(where: { $0.tag.text == tag }) else {
+                return .refused("no instrument has the tag \(tag)")
             }
+            let id = settings.instruments[index].id
             switch act {
-            case .startMaintenance(let length): action = .startMaintenance(found.id, length: length)
-            case .endMaintenance: action = .endMaintenance(found.id)
-            case .takeOutOfService: action = .takeOutOfService(found.id)
-            case .returnToService: action = .returnToService(found.id)
+            case .startMaintenance(let length): action = .startMaintenance(id, length: length)
+            case .endMaintenance: action = .endMaintenance(id)
+            case .takeOutOfService: action = .takeOutOfService(id)
+            case .returnToService: action = .returnToService(id)
+            case .train, .activate, .markBaseline, .calibrated:
+                return begin(act, index, command, asker: asker, at: now, into: &effects)
             }
         case .silenceHorn:
             effects += silenceHorn(by: command.by, at: now)
-            return nil
+            return .done
         case .testRelay(let length):
             let (refusal, done) = testRelay(by: command.by, length: length, at: now)
             effects += done
-            return refusal?.description
+            return refusal.map { .refused($0.description) } ?? .done
+        case .resend(let position, let uplink):
+            return resend(from: position, over: uplink, asker: asker)
         }
         let (result, done) = perform(action, by: command.by, note: command.note, at: now)
         effects += done
-        if case .failure(let refusal) = result { return refusal.description }
-        return nil
+        if case .failure(let refusal) = result { return .refused(refusal.description) }
+        return .done
     }
 
-    private mutating func refuse(
+    /// Sends stored readings again.
+    private mutating func resend(
+        from position: Position,
+        over uplink: String?,
+        asker: JobBook.Asker?
+    ) -> CommandResult {
+        let found = outboxes.indices.filter { index in
+            if let uplink { return outboxes[index].settings.name == uplink }
+            return asker == nil || outboxes[index].settings.id == asker?.connection
+        }
+        guard !found.isEmpty else {
+            return .refused("no connection is called \(uplink ?? "so")")
+        }
+        for index in found
+        where !outboxes[index].resend(from: position, earlier: earlier) {
+            return .refused(
+                "the journal holds no reading \(position.sequence) of run \(position.epoch.hex)"
+            )
+        }
+        return .done
+    }
+
+    mutating func refuse(
         _ name: String,
         _ id: String?,
         _ reason: String,
@@ -188,7 +283,7 @@ extension Gateway {
         respond(id, #"{"status":"refused","reason":"\#(jsonEscaped(reason))"}"#, index, &effects)
     }
 
-    private mutating func respond(
+    mutating func respond(
         _ id: String,
         _ body: String,
         _ index: Int,
@@ -216,6 +311,9 @@ extension GatewayCommand {
         case .instrument(let tag, _): tag
         case .silenceHorn: "horn"
         case .testRelay: "relay"
+        case .resend(let position, let uplink):
+            "readings of run \(position.epoch.hex) from \(position.sequence)"
+                + (uplink.map { " over \($0)" } ?? "")
         }
     }
 }

@@ -10,6 +10,12 @@ public enum Limits {
     public static let commandBytes = 64 * 1024
     /// Ids of commands remembered, so that a repeated one is not carried out twice.
     public static let rememberedCommands = 256
+    /// Jobs (training, models, calibrations) under way at a time.
+    public static let jobs = 16
+    /// Jobs remembered after their end.
+    public static let rememberedJobs = 64
+    /// Findings of detectors in shadow that are remembered.
+    public static let shadowFindings = 64
     /// Most commits a second, alerts included.
     public static let commitsPerSecond = 10
     /// Ranges a broker refused that may wait for another try before the lane is held.

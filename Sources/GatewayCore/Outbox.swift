@@ -532,9 +532,14 @@ struct Outbox: Sendable {
         readings.forgetOffers(before: sequence)
     }
 
-    /// Sends readings again from `position` on; false where that run is no longer known.
-    mutating func resend(from position: Position) -> Bool {
-        readings.rewind(to: position.sequence, epoch: position.epoch)
+    /// Sends readings again from `position` on to the end of its run; false where the journal does
+    /// not hold that run, or never stored that many.
+    mutating func resend(from position: Position, earlier: [StoreOpening.Epoch]) -> Bool {
+        readings.rewind(
+            to: position.sequence,
+            epoch: position.epoch,
+            earlier: earlier.map { ($0.epoch, $0.lastReading) }
+        )
     }
 }
 

@@ -54,6 +54,20 @@ public struct GatewaySnapshot: Sendable, Codable {
         public var health: String
         /// What was taken off the score, and why; worst first.
         public var penalties: [Penalty]
+        /// The model that its detectors use; nil: none.
+        public var model: ModelFacts?
+        /// The span that it is trained on next, unless another one is named; nil: none is marked.
+        public var baseline: BaselineMark?
+        public var calibration: Calibration
+    }
+    /// Where an instrument stands with its calibration.
+    public struct Calibration: Sendable, Codable {
+        /// `not-wanted`, `never`, `unknown` (the clock is unset), `valid`, `due-soon` or `overdue`.
+        public var status: String
+        /// When the next one is due.
+        public var due: WallTime?
+        /// The latest one.
+        public var latest: CalibrationRecord?
     }
     /// Points taken off an instrument's health score.
     public struct Penalty: Sendable, Codable {
@@ -130,6 +144,10 @@ public struct GatewaySnapshot: Sendable, Codable {
     public var uplinks: [Connection]
     public var alerts: [Alert]
     public var relay: AlarmOutput
+    /// Work under way on other threads, and what came of the last.
+    public var jobs: [JobStatus]
+    /// What detectors in shadow would have alarmed last.
+    public var shadow: [ShadowFinding]
 }
 
 extension Gateway {
@@ -151,7 +169,9 @@ extension Gateway {
                 reasons: alarms.relay.reasons.map(\.words),
                 isHornOn: alarms.relay.horn,
                 firstOut: alarms.relay.firstOut?.description
-            )
+            ),
+            jobs: jobs.statuses,
+            shadow: shadow
         )
     }
 
@@ -181,7 +201,7 @@ extension Gateway {
         let pipeline = instruments[index]
         let settings = pipeline.settings
         let status = alarms.detectors[index].status
-        let health = alarms.health(index, pipeline, status)
+        let health = alarms.health(index, pipeline, status, at: stamp(at: now))
         let last = pipeline.last
         let quality = last?.quality ?? .waiting
         return GatewaySnapshot.Instrument(
@@ -214,7 +234,30 @@ extension Gateway {
                     points: $0.points,
                     reason: $0.reason
                 )
+            },
+            model: alarms.models[index],
+            baseline: baselines.first { $0.instrument == settings.id },
+            calibration: calibration(of: settings.id, at: now)
+        )
+    }
+
+    private func calibration(
+        of instrument: InstrumentID,
+        at now: MonotonicTime
+    ) -> GatewaySnapshot.Calibration {
+        let status =
+            switch alarms.calibrations.status(of: instrument, at: stamp(at: now)) {
+            case .notWanted: "not-wanted"
+            case .never: "never"
+            case .unknown: "unknown"
+            case .valid: "valid"
+            case .dueSoon: "due-soon"
+            case .overdue: "overdue"
             }
+        return GatewaySnapshot.Calibration(
+            status: status,
+            due: alarms.calibrations.nextDue(of: instrument),
+            latest: alarms.calibrations.latest(of: instrument)
         )
     }
 

@@ -206,6 +206,16 @@ public final class JournalReader {
         try reading { try archive.models(of: instrument) }
     }
 
+    /// The latest baseline of each instrument.
+    public func baselines() throws(StoreFault) -> [BaselineMark] {
+        try reading { try archive.latestBaselines() }
+    }
+
+    /// The models in use, with their bodies.
+    public func modelsInUse() throws(StoreFault) -> [KeptModel] {
+        try reading { try archive.modelsInUse() }
+    }
+
     /// An instrument's calibrations, newest first.
     public func calibrations(
         of instrument: InstrumentID,

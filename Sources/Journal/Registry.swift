@@ -1,3 +1,5 @@
+import Alerts
+import Foundation
 import GatewayCore
 import Signal
 
@@ -26,6 +28,11 @@ public struct StoredModel: Hashable, Sendable {
     /// Version of the set of features it was trained on: another one cannot use it.
     public var featureVersion: Int
     public var isActive: Bool
+    /// The baseline it was trained on, from and up to.
+    public var from: WallTime?
+    public var to: WallTime?
+    /// What the baseline came to, in words.
+    public var report: String?
 
     public init(
         instrument: InstrumentID,
@@ -36,8 +43,14 @@ public struct StoredModel: Hashable, Sendable {
         contamination: Double? = nil,
         wantedRate: Double? = nil,
         featureVersion: Int,
-        isActive: Bool = false
+        isActive: Bool = false,
+        from: WallTime? = nil,
+        to: WallTime? = nil,
+        report: String? = nil
     ) {
+        self.from = from
+        self.to = to
+        self.report = report
         self.instrument = instrument
         self.version = version
         self.trainedAt = trainedAt
@@ -137,8 +150,9 @@ extension JournalStore {
                 try archive.database.run(
                     """
                     INSERT INTO model(instrument, version, trained_at, trained_by, windows,
-                      contamination, wanted_rate, feature_version, checksum, body)
-                    VALUES(?,?,?,?,?,?,?,?,?,?)
+                      contamination, wanted_rate, feature_version, checksum, body,
+                      baseline_from, baseline_to, report)
+                    VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)
                     """,
                     .integer(id),
                     .integer(version),
@@ -149,7 +163,10 @@ extension JournalStore {
                     model.wantedRate.map { .real($0) } ?? .null,
                     .integer(Int64(model.featureVersion)),
                     .integer(Int64(Checksum.of(body, key: id))),
-                    .blob(body)
+                    .blob(body),
+                    .optional(model.from?.nanosecondsSince1970),
+                    .optional(model.to?.nanosecondsSince1970),
+                    .optional(model.report)
                 )
                 if activating { try JournalStore.activate(version, id, archive) }
                 return Int(clamping: version)
@@ -214,18 +231,37 @@ extension JournalStore {
         }.get()
     }
 
+    // MARK: Baselines
+
+    /// Stores a span that was marked as clean; earlier ones stay on record.
+    public func add(_ mark: BaselineMark) throws(StoreFault) {
+        try result {
+            try $0.archive.database.run(
+                "INSERT INTO baseline(instrument, body) VALUES(?,?)",
+                .integer(Int64(mark.instrument.rawValue)),
+                .text(try RegisterRow.encode(mark))
+            )
+        }.get()
+    }
+
     // MARK: Calibrations
 
     /// Adds a calibration to the record.
-    public func add(_ calibration: StoredCalibration) throws(StoreFault) {
+    public func add(_ record: CalibrationRecord) throws(StoreFault) {
         try result {
-            try $0.archive.database.run(
-                "INSERT INTO calibration(instrument, performed_at, body) VALUES(?,?,?)",
-                .integer(Int64(calibration.instrument.rawValue)),
-                .integer(calibration.performedAt.nanosecondsSince1970),
-                .text(calibration.body)
+            try $0.archive.add(
+                StoredCalibration(
+                    instrument: record.instrument,
+                    performedAt: record.performedAt,
+                    body: try RegisterRow.encode(record)
+                )
             )
         }.get()
+    }
+
+    /// Adds a calibration to the record.
+    public func add(_ calibration: StoredCalibration) throws(StoreFault) {
+        try result { try $0.archive.add(calibration) }.get()
     }
 
     /// An instrument's calibrations, newest first.
@@ -259,7 +295,76 @@ extension JournalStore {
     }
 }
 
+/// Rows of the register that are kept as JSON.
+enum RegisterRow {
+    static func encode(_ row: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(row), as: UTF8.self)
+    }
+
+    /// Nil for a text that is no such row.
+    static func decode<Row: Decodable>(_: Row.Type, _ text: String) -> Row? {
+        try? JSONDecoder().decode(Row.self, from: Data(text.utf8))
+    }
+}
+
+extension StoredCalibration {
+    /// The calibration as it was recorded; nil where the body is in another form.
+    public var record: CalibrationRecord? { RegisterRow.decode(CalibrationRecord.self, body) }
+}
+
 extension Archive {
+    func add(_ calibration: StoredCalibration) throws {
+        try database.run(
+            "INSERT INTO calibration(instrument, performed_at, body) VALUES(?,?,?)",
+            .integer(Int64(calibration.instrument.rawValue)),
+            .integer(calibration.performedAt.nanosecondsSince1970),
+            .text(calibration.body)
+        )
+    }
+
+    /// The models in use, with their bodies; a body whose checksum is wrong is empty.
+    func modelsInUse() throws -> [KeptModel] {
+        try database.rows(
+            """
+            SELECT instrument, version, trained_at, trained_by, windows, checksum, body
+            FROM model WHERE active=1 ORDER BY instrument
+            """
+        ) { row in
+            let id = row.integer(0)
+            let body = row.blob(6)
+            return KeptModel(
+                facts: ModelFacts(
+                    instrument: InstrumentID(rawValue: UInt32(clamping: id)),
+                    version: Int(clamping: row.integer(1)),
+                    trainedAt: WallTime(nanosecondsSince1970: row.integer(2)),
+                    trainedBy: row.text(3),
+                    windows: Int(clamping: row.integer(4))
+                ),
+                body: Int64(Checksum.of(body, key: id)) == row.integer(5) ? body : []
+            )
+        }
+    }
+
+    /// The latest calibration of each instrument.
+    func latestCalibrations() throws -> [CalibrationRecord] {
+        try database.rows(
+            """
+            SELECT body FROM calibration c WHERE id =
+              (SELECT id FROM calibration WHERE instrument = c.instrument
+               ORDER BY performed_at DESC, id DESC LIMIT 1)
+            """
+        ) { RegisterRow.decode(CalibrationRecord.self, $0.text(0)) }.compactMap { $0 }
+    }
+
+    /// The latest baseline of each instrument.
+    func latestBaselines() throws -> [BaselineMark] {
+        try database.rows(
+            "SELECT body FROM baseline WHERE id IN (SELECT max(id) FROM baseline GROUP BY instrument)"
+        ) { RegisterRow.decode(BaselineMark.self, $0.text(0)) }.compactMap { $0 }
+    }
+
     func instruments() throws -> [RegisteredInstrument] {
         try database.rows("SELECT id, tag, settings, retired FROM instrument ORDER BY id") {
             row -> RegisteredInstrument? in
@@ -277,7 +382,7 @@ extension Archive {
         try database.rows(
             """
             SELECT version, trained_at, trained_by, windows, contamination, wanted_rate,
-              feature_version, active FROM model WHERE instrument=? ORDER BY version DESC
+              feature_version, active, baseline_from, baseline_to, report FROM model WHERE instrument=? ORDER BY version DESC
             """,
             .integer(Int64(instrument.rawValue))
         ) {
@@ -290,7 +395,10 @@ extension Archive {
                 contamination: $0.isNull(4) ? nil : $0.real(4),
                 wantedRate: $0.isNull(5) ? nil : $0.real(5),
                 featureVersion: Int(clamping: $0.integer(6)),
-                isActive: $0.integer(7) != 0
+                isActive: $0.integer(7) != 0,
+                from: $0.isNull(8) ? nil : WallTime(nanosecondsSince1970: $0.integer(8)),
+                to: $0.isNull(9) ? nil : WallTime(nanosecondsSince1970: $0.integer(9)),
+                report: $0.optionalText(10)
             )
         }
     }

@@ -42,7 +42,15 @@ enum Schema {
           instrument INTEGER NOT NULL, performed_at INTEGER NOT NULL, body TEXT NOT NULL);
         CREATE INDEX calibration_of_instrument ON calibration(instrument, performed_at);
         CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        """,
         """
+        ALTER TABLE model ADD COLUMN baseline_from INTEGER;
+        ALTER TABLE model ADD COLUMN baseline_to INTEGER;
+        ALTER TABLE model ADD COLUMN report TEXT;
+        CREATE TABLE baseline(id INTEGER PRIMARY KEY AUTOINCREMENT, instrument INTEGER NOT NULL,
+          body TEXT NOT NULL);
+        CREATE INDEX baseline_of_instrument ON baseline(instrument);
+        """,
     ]
 
     static var version: Int64 { Int64(migrations.count) }

@@ -171,6 +171,9 @@ final class Writer {
             "SELECT body FROM state WHERE name='detectors'",
             row: { $0.blob(0) }
         )
+        opening.models = try archive.modelsInUse()
+        opening.calibrations = try archive.latestCalibrations()
+        opening.baselines = try archive.latestBaselines()
         return opening
     }
 

@@ -8,17 +8,36 @@ public struct ControlAnswer: Sendable, Codable {
     public var isDone: Bool
     /// `done`, or why not.
     public var text: String
+    /// The job that carries it out, or carried it out; nil: it was done at once.
+    public var job: UInt64?
 
-    public init(isDone: Bool, text: String) {
+    public init(isDone: Bool, text: String, job: UInt64? = nil) {
         self.isDone = isDone
         self.text = text
+        self.job = job
     }
+
+    /// What is said for a gateway that says nothing.
+    public static let silence = ControlAnswer(
+        isDone: false,
+        text: "the gateway does not answer"
+    )
 }
 
 /// Who carries out commands of the command line.
 public protocol ControlDesk: PageSource {
     /// Carries out the command `name` with a JSON `payload`, as it would come over MQTT.
-    func execute(_ name: String, _ payload: String) async -> ControlAnswer
+    ///
+    /// - waiting: wait for the end of what takes longer (training, storing); else the answer names
+    ///   the job, which the snapshot tells of.
+    func execute(_ name: String, _ payload: String, waiting: Bool) async -> ControlAnswer
+}
+
+extension ControlDesk {
+    /// Carries out the command `name` and waits until it is done.
+    public func execute(_ name: String, _ payload: String) async -> ControlAnswer {
+        await execute(name, payload, waiting: true)
+    }
 }
 
 /// Serves the command line on a Unix socket: who may open the socket may give commands.

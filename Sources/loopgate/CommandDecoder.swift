@@ -16,6 +16,20 @@ enum CommandDecoder {
         var minutes: Double?
         var seconds: Double?
         var oneShot: Bool?
+        var from: String?
+        var to: String?
+        var allowBadQuality: Bool?
+        var allowAlerts: Bool?
+        var version: Int?
+        var performedAt: String?
+        var performedBy: String?
+        var passed: Bool?
+        var asFound: Double?
+        var asLeft: Double?
+        var reference: Double?
+        var epoch: String?
+        var sequence: UInt64?
+        var uplink: String?
     }
 
     /// Characters of an id, which becomes a topic level.
@@ -70,6 +84,19 @@ enum CommandDecoder {
             }
             return .seconds(number * unit)
         }
+        func time(_ text: String?, _ key: String) throws(CommandRefusal) -> WallTime? {
+            guard let text else { return nil }
+            guard let time = date(text) else {
+                throw refusal(
+                    "\(key): '\(text.prefix(40))' is no time; write 2026-03-30T05:32:00Z"
+                )
+            }
+            return time
+        }
+        func needed<Value>(_ value: Value?, _ key: String) throws(CommandRefusal) -> Value {
+            guard let value else { throw refusal("\(key): is missing") }
+            return value
+        }
         func act() throws(CommandRefusal) -> GatewayCommand.Act {
             switch command.name {
             case "acknowledge": return .alert(.acknowledge(try alert()))
@@ -93,6 +120,56 @@ enum CommandDecoder {
             case "end-maintenance": return .instrument(tag: try tag(), .endMaintenance)
             case "out-of-service": return .instrument(tag: try tag(), .takeOutOfService)
             case "return-to-service": return .instrument(tag: try tag(), .returnToService)
+            case "train":
+                guard (body.from == nil) == (body.to == nil) else {
+                    throw refusal("from, to: give both, or none for the marked baseline")
+                }
+                return .instrument(
+                    tag: try tag(),
+                    .train(
+                        from: try time(body.from, "from"),
+                        to: try time(body.to, "to"),
+                        allowsBadQuality: body.allowBadQuality ?? false,
+                        allowsAlerts: body.allowAlerts ?? false
+                    )
+                )
+            case "activate":
+                let version = try needed(body.version, "version")
+                guard version > 0 else { throw refusal("version: the first one is 1") }
+                return .instrument(tag: try tag(), .activate(version: version))
+            case "baseline":
+                return .instrument(
+                    tag: try tag(),
+                    .markBaseline(
+                        from: try needed(time(body.from, "from"), "from"),
+                        to: try needed(time(body.to, "to"), "to")
+                    )
+                )
+            case "calibration":
+                return .instrument(
+                    tag: try tag(),
+                    .calibrated(
+                        GatewayCommand.Calibration(
+                            performedAt: try time(body.performedAt, "performedAt"),
+                            performedBy: body.performedBy,
+                            passed: try needed(body.passed, "passed"),
+                            asFound: body.asFound,
+                            asLeft: body.asLeft,
+                            reference: body.reference
+                        )
+                    )
+                )
+            case "resend":
+                let text = try needed(body.epoch, "epoch")
+                guard text.utf8.count <= 16, let epoch = UInt64(text, radix: 16) else {
+                    throw refusal("epoch: wanted are the 16 hexadecimal digits of a run")
+                }
+                let sequence = try needed(body.sequence, "sequence")
+                guard sequence > 0 else { throw refusal("sequence: the first one is 1") }
+                return .resend(
+                    Position(epoch: epoch, sequence: sequence),
+                    uplink: body.uplink
+                )
             case "silence": return .silenceHorn
             case "test-relay":
                 return .testRelay(length: try length(body.seconds, "seconds", 1))
@@ -100,7 +177,8 @@ enum CommandDecoder {
                 throw refusal(
                     "no command is called '\(command.name.prefix(40))'; there are acknowledge, "
                         + "resolve, shelve, unshelve, reset, maintenance, end-maintenance, "
-                        + "out-of-service, return-to-service, silence and test-relay"
+                        + "out-of-service, return-to-service, train, activate, baseline, calibration, "
+                        + "resend, silence and test-relay"
                 )
             }
         }
@@ -127,7 +205,7 @@ enum CommandDecoder {
             }
     }
 
-    private static func date(_ text: String) -> WallTime? {
+    static func date(_ text: String) -> WallTime? {
         let fractional = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
         let plain = try? Date(text, strategy: .iso8601)
         guard let date = plain ?? (try? Date(text, strategy: fractional)) else { return nil }

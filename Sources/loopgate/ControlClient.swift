@@ -50,7 +50,7 @@ struct ControlClient {
             }
         }
         guard connected == 0 else { throw fault() }
-        var limit = timeval(tv_sec: 20, tv_usec: 0)
+        var limit = timeval(tv_sec: 300, tv_usec: 0)
         setsockopt(
             descriptor,
             SOL_SOCKET,

@@ -21,6 +21,8 @@ final class Daemon: Service, PageSource, ControlDesk {
     private let ended = Mailbox<String?>()
     private let onListening: @Sendable (Int) async -> Void
     private let configurationFault: String?
+    /// Who waits for the end of which job.
+    private let waiters = Locked<[UInt64: AsyncStream<ControlAnswer>.Continuation]>([:])
 
     let version = loopgateVersion
 
@@ -31,6 +33,7 @@ final class Daemon: Service, PageSource, ControlDesk {
         var buses: [BusID: BusMaster]
         var uplinks: [ConnectionID: MQTTConnection]
         var relay: FieldRelay
+        var worker: JobWorker
     }
 
     /// A daemon that has opened nothing yet.
@@ -104,8 +107,8 @@ final class Daemon: Service, PageSource, ControlDesk {
         return await gateway.snapshot()
     }
 
-    /// Carries out a command of somebody on this box.
-    func execute(_ name: String, _ payload: String) async -> ControlAnswer {
+    /// Carries out a command of somebody on this box; a job is waited for where `waiting`.
+    func execute(_ name: String, _ payload: String, waiting: Bool) async -> ControlAnswer {
         let command: GatewayCommand
         switch CommandDecoder.decode(
             UplinkCommand(name: name, payload: payload, retained: false)
@@ -113,10 +116,23 @@ final class Daemon: Service, PageSource, ControlDesk {
         case .success(let decoded): command = decoded
         case .failure(let refusal): return ControlAnswer(isDone: false, text: refusal.reason)
         }
-        guard let gateway = parts.withLock({ $0?.gateway }),
-            let refusal: String? = await gateway.ask({ $0.execute(command, at: $1) })
-        else { return ControlAnswer(isDone: false, text: "the gateway does not answer") }
-        return ControlAnswer(isDone: refusal == nil, text: refusal ?? "done")
+        guard let gateway = parts.withLock({ $0?.gateway }) else { return .silence }
+        let (answers, waiter) = AsyncStream.makeStream(of: ControlAnswer.self)
+        let result: CommandResult? = await gateway.ask { [waiters] gateway, now in
+            let (result, effects) = gateway.execute(command, at: now)
+            // Before the job begins, so that its end cannot be missed.
+            if case .started(let job) = result, waiting { waiters.withLock { $0[job] = waiter } }
+            return (result, effects)
+        }
+        switch result {
+        case nil: return .silence
+        case .done: return ControlAnswer(isDone: true, text: "done")
+        case .refused(let reason): return ControlAnswer(isDone: false, text: reason)
+        case .started(let job):
+            guard waiting else { return ControlAnswer(isDone: true, text: "started", job: job) }
+            for await answer in answers { return answer }
+            return .silence
+        }
     }
 
     // MARK: Opening
@@ -143,7 +159,12 @@ final class Daemon: Service, PageSource, ControlDesk {
             journal: journal,
             connections: settings.connections,
             logger: logger,
-            ended: ended
+            ended: ended,
+            answer: { [waiters] job, answer in
+                guard let waiter = waiters.withLock({ $0.removeValue(forKey: job) }) else { return }
+                waiter.yield(answer)
+                waiter.finish()
+            }
         )
         let thread = GatewayThread(gateway: gateway) { performer.perform($0) }
         let state = clock
@@ -182,7 +203,8 @@ final class Daemon: Service, PageSource, ControlDesk {
             )
         }
         let relay = try Alarm.open(settings.relay, logger: logger) { thread.post($0) }
-        performer.connect(thread, buses: buses, uplinks: uplinks, relay: relay)
+        let worker = JobWorker(journal: journal, path: settings.journal.path) { thread.post($0) }
+        performer.connect(thread, buses: buses, uplinks: uplinks, relay: relay, worker: worker)
         thread.start()
         if let configurationFault {
             thread.post(
@@ -198,7 +220,8 @@ final class Daemon: Service, PageSource, ControlDesk {
             journal: journal,
             buses: buses,
             uplinks: uplinks,
-            relay: relay
+            relay: relay,
+            worker: worker
         )
     }
 
@@ -260,7 +283,12 @@ final class Daemon: Service, PageSource, ControlDesk {
                 _ = uplink.waitUntilStopped(within: .milliseconds(1_500))
             }
         }
+        parts.worker.stop()
         parts.gateway.stop()
+        waiters.withLock { waiting in
+            for waiter in waiting.values { waiter.finish() }
+            waiting = [:]
+        }
         await parts.journal.close()
         self.parts.withLock { $0 = nil }
         logger.info("stopped; everything is committed")
@@ -285,11 +313,13 @@ struct Halted: Error, CustomStringConvertible {
 
 /// Carries out what the gateway wants done, on the gateway's thread.
 ///
-/// @unchecked: `thread`, `buses`, `uplinks` and `relay` are written once, before the thread starts.
+/// @unchecked: `thread`, `buses`, `uplinks`, `relay` and `worker` are written once, before the thread starts.
 private final class Performer: @unchecked Sendable {
     private let journal: JournalStore
     private let logger: Logger
     private let ended: Mailbox<String?>
+    private let answer: @Sendable (UInt64, ControlAnswer) -> Void
+    private var worker: JobWorker?
     private let names: [ConnectionID: String]
     private var thread: GatewayThread?
     private var buses: [BusID: BusMaster] = [:]
@@ -300,8 +330,10 @@ private final class Performer: @unchecked Sendable {
         journal: JournalStore,
         connections: [ConnectionSettings],
         logger: Logger,
-        ended: Mailbox<String?>
+        ended: Mailbox<String?>,
+        answer: @escaping @Sendable (UInt64, ControlAnswer) -> Void
     ) {
+        self.answer = answer
         names = Dictionary(uniqueKeysWithValues: connections.map { ($0.id, $0.name) })
         self.journal = journal
         self.logger = logger
@@ -312,8 +344,10 @@ private final class Performer: @unchecked Sendable {
         _ thread: GatewayThread,
         buses: [BusID: BusMaster],
         uplinks: [ConnectionID: MQTTConnection],
-        relay: FieldRelay
+        relay: FieldRelay,
+        worker: JobWorker
     ) {
+        self.worker = worker
         self.relay = relay
         self.thread = thread
         self.buses = buses
@@ -339,6 +373,12 @@ private final class Performer: @unchecked Sendable {
         case .publish(let connection, let messages): uplinks[connection]?.publish(messages)
         case .relay(let demand): relay?.show(demand)
         case .indicate(let what, let isLit): relay?.show(what, isLit: isLit)
+        case .work(let job): worker?.perform(job)
+        case .answer(let job, let refusal, let text):
+            answer(
+                job,
+                ControlAnswer(isDone: refusal == nil, text: refusal ?? text, job: job)
+            )
         case .log(let notice): log(notice)
         case .halt(let reason):
             logger.critical("\(reason)")

@@ -11,6 +11,8 @@ struct Loopgate: AsyncParsableCommand {
             RunCommand.self, CheckCommand.self, JournalCommand.self, DemoCommand.self,
             EvaluateCommand.self, ProbeCommand.self, ReadCommand.self, RelaySafeCommand.self,
             AlertsCommand.self, MaintenanceCommand.self, RelayCommand.self,
+            TrainCommand.self, BaselineCommand.self, ModelsCommand.self, CalibrationCommand.self,
+            ReplayCommand.self, ResendCommand.self,
         ]
     )
 }

@@ -51,6 +51,13 @@ struct Bench {
     private(set) var demands: [(at: MonotonicTime, demand: RelayDemand)] = []
     private(set) var relayWasLate = false
     private(set) var detectorState: [UInt8]?
+    /// Jobs handed to other threads, and what was told of their end.
+    private(set) var jobs: [Job] = []
+    private(set) var answers: [(job: UInt64, refusal: String?, text: String)] = []
+    /// Answers to commands, by the command's id.
+    private(set) var responses: [(command: String, body: String)] = []
+    /// What the register holds when the gateway starts next.
+    var register = StoreOpening()
     /// What the journal holds, by run.
     private(set) var stored: [UInt64: [UInt64: SequencedReading]] = [:]
     private(set) var storedRecords: [UInt64: [UInt64: SequencedRecord]] = [:]
@@ -63,12 +70,17 @@ struct Bench {
     private var queue: [Due] = []
     private var order: UInt64 = 0
 
-    init(_ settings: GatewaySettings, epoch: UInt64 = 1) {
+    init(
+        _ settings: GatewaySettings,
+        epoch: UInt64 = 1,
+        register: StoreOpening = StoreOpening()
+    ) {
+        self.register = register
         now = MonotonicTime(nanoseconds: 1_000_000_000)
         gateway = Gateway(
             settings: settings,
             epoch: epoch,
-            opening: StoreOpening(),
+            opening: register,
             at: Bench.stamp(MonotonicTime(nanoseconds: 1_000_000_000))
         )
         perform(gateway.handle(.timer, at: now))
@@ -135,6 +147,9 @@ struct Bench {
             delivery: Array(marks.values),
             openAlerts: openAlerts,
             detectorState: detectorState,
+            models: register.models,
+            calibrations: register.calibrations,
+            baselines: register.baselines,
             damage: nil
         )
         gateway = Gateway(
@@ -174,6 +189,23 @@ struct Bench {
         _ = try result.get()
     }
 
+    /// Gives a command as somebody on the box.
+    mutating func execute(_ act: GatewayCommand.Act, note: String? = nil) -> CommandResult {
+        let (result, effects) = gateway.execute(
+            GatewayCommand(
+                name: "test",
+                id: "t",
+                expires: WallTime(nanosecondsSince1970: .max),
+                by: "4711",
+                note: note,
+                act: act
+            ),
+            at: now
+        )
+        perform(effects)
+        return result
+    }
+
     // MARK: The outside
 
     private mutating func later(_ delay: Nanoseconds, _ event: Event) {
@@ -205,6 +237,8 @@ struct Bench {
                 if demands.last?.demand != demand { demands.append((now, demand)) }
                 // The relay comes first: nothing that is written or sent may hold it up.
                 if effects[..<index].contains(where: \.isWrittenOrSent) { relayWasLate = true }
+            case .work(let job): jobs.append(job)
+            case .answer(let job, let refusal, let text): answers.append((job, refusal, text))
             case .indicate, .correctClock, .stopped: break
             }
         }
@@ -308,7 +342,8 @@ struct Bench {
         case .batch(let rows, let epoch, let historical):
             for row in rows { receive(row, epoch, historical) }
         case .record(let record, _): receivedRecords.append(record)
-        case .health, .response: break
+        case .response(let command, let body): responses.append((command, body))
+        case .health: break
         }
         guard world.acknowledges else { return }
         later(world.ackTime, .broker(connection, .acknowledged(id: message.id, outcome)))
