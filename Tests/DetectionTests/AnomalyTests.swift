@@ -93,7 +93,7 @@ import Testing
         var plain = try found([])
         let shadowed = try found([.anomaly])
         #expect(!plain.isEmpty)
-        #expect(plain.allSatisfy { !$0.isShadow } && shadowed.allSatisfy(\.isShadow))
+        #expect(plain.allSatisfy { !$0.isShadow } && shadowed.allSatisfy { $0.isShadow })
         for index in plain.indices { plain[index].isShadow = true }
         #expect(plain == shadowed)
     }

@@ -107,18 +107,24 @@ enum Bench {
     static let correlated = Result { try train(settings(), correlation: 0.9) }
 }
 
+/// A finding and the second of the reading that decided it.
+struct Told {
+    var second: Int
+    var finding: Finding
+}
+
 extension InstrumentDetectors {
     /// Takes one good value a second, the first at `begin`, and keeps what was found and when.
     mutating func run(
         from begin: Int,
         _ count: Int,
         value: (Int) -> Double
-    ) -> [(second: Int, finding: Finding)] {
-        var found: [(second: Int, finding: Finding)] = []
+    ) -> [Told] {
+        var found: [Told] = []
         for second in begin..<begin + count {
             let reading = Bench.reading(value(second), at: second)
             for finding in process(reading, at: Bench.time(second)) {
-                found.append((second, finding))
+                found.append(Told(second: second, finding: finding))
             }
         }
         return found

@@ -190,7 +190,7 @@ import Testing
             second < Self.begin + 100 ? 50 + Double(second % 2) : 95 + Double(second % 7)
         }
         let odd = found.filter { $0.finding.condition == .anomaly }
-        #expect(!odd.isEmpty && odd.allSatisfy(\.finding.isShadow))
+        #expect(!odd.isEmpty && odd.allSatisfy { $0.finding.isShadow })
     }
 
     @Test("A periodic baseline is called so, and its cycle is no drift")

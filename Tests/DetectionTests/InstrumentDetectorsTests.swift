@@ -138,8 +138,8 @@ import Testing
                 }
                 #expect(finding.since <= Bench.time(second))
                 #expect(finding.explanation.hasSuffix("."))
-                #expect(finding.explanation.contains(where: \.isNumber))
-                #expect(finding.numbers.values.allSatisfy(\.isFinite))
+                #expect(finding.explanation.contains { $0.isNumber })
+                #expect(finding.numbers.values.allSatisfy { $0.isFinite })
             }
         }
         #expect(detectors.status.drifting == open.contains(.drift))

@@ -17,12 +17,13 @@ import Testing
     private func found(
         _ limits: LimitSettings = limits,
         signal: SignalType? = nil,
-        _ values: [Double]
-    ) throws -> [(second: Int, finding: Finding)] {
+        values: [Double]
+    ) throws -> [Told] {
         let settings = try Bench.settings(limits: limits, signal: signal, only: .limits)
         var detectors = InstrumentDetectors(settings: settings)
         return detectors.run(from: 0, values.count) { values[$0] }
     }
+    private func found(_ values: [Double]) throws -> [Told] { try found(values: values) }
     private func held(_ parts: (Double, Int)...) -> [Double] {
         parts.flatMap { Array(repeating: $0, count: $1) }
     }
@@ -69,14 +70,14 @@ import Testing
     )
     func defaults(signal: SignalType) throws {
         let delay = Int(signal.delay.seconds)
-        let over = try found(LimitSettings(), signal: signal, held((100.5, delay + 1)))
+        let over = try found(LimitSettings(), signal: signal, values: held((100.5, delay + 1)))
         #expect(over.map(\.second) == [delay])
-        #expect(try found(LimitSettings(), signal: signal, held((100, 200), (0, 200))).isEmpty)
+        #expect(try found(LimitSettings(), signal: signal, values: held((100, 200), (0, 200))).isEmpty)
         let deadband = signal.deadbandShare * 100
         let short = held((101, 100), (100.01 - deadband, 100))
-        #expect(try found(LimitSettings(), signal: signal, short).count == 1)
+        #expect(try found(LimitSettings(), signal: signal, values: short).count == 1)
         let far = held((101, 100), (99.99 - deadband, 100))
-        #expect(try found(LimitSettings(), signal: signal, far).count == 2)
+        #expect(try found(LimitSettings(), signal: signal, values: far).count == 2)
     }
 
     @Test("A delay does not run on through a gap")

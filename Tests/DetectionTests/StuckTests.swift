@@ -51,7 +51,7 @@ import Testing
         let model = try learned(settings, seed: 23)
         var detectors = InstrumentDetectors(settings: settings, model: model)
         var quiet = Quiet(noise: Noise(seed: 24))
-        var found: [(second: Int, finding: Finding)] = []
+        var found: [Told] = []
         var held = (code: Int64(0), value: 0.0)
         for second in 0..<2_000 {
             let next = quiet.next()
@@ -59,7 +59,7 @@ import Testing
             let code = second == 1_801 ? held.code + 1 : held.code
             let reading = Bench.reading(held.value, at: second, code: code)
             for finding in detectors.process(reading, at: Bench.time(second)) {
-                found.append((second, finding))
+                found.append(Told(second: second, finding: finding))
             }
         }
         #expect(found.map(\.finding.phase) == [.onset, .clear])
