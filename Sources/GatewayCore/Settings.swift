@@ -18,6 +18,8 @@ public struct GatewaySettings: Hashable, Sendable {
     public var trustsRTC: Bool
     /// How alerts are treated.
     public var alerts: AlertPolicy
+    /// How detectors work where an instrument does not say otherwise.
+    public var detection: DetectionSettings
 
     public init(
         gateway: String,
@@ -29,7 +31,8 @@ public struct GatewaySettings: Hashable, Sendable {
         relay: RelaySettings = RelaySettings(),
         page: PageSettings = PageSettings(),
         trustsRTC: Bool = false,
-        alerts: AlertPolicy? = nil
+        alerts: AlertPolicy? = nil,
+        detection: DetectionSettings = DetectionSettings()
     ) {
         self.gateway = gateway
         self.buses = buses
@@ -41,6 +44,7 @@ public struct GatewaySettings: Hashable, Sendable {
         self.page = page
         self.trustsRTC = trustsRTC
         self.alerts = alerts ?? AlertPolicy(relay: relay.rules)
+        self.detection = detection
     }
 }
 
@@ -357,6 +361,8 @@ public struct InstrumentSettings: Hashable, Sendable {
     public var rateOfChangeLimit: Double?
     /// How often a reading is expected; a gap is reported after twice this.
     public var expectedInterval: Nanoseconds
+    /// How its detectors work.
+    public var detection: DetectionSettings
 
     public init(
         id: InstrumentID,
@@ -379,7 +385,8 @@ public struct InstrumentSettings: Hashable, Sendable {
         ne43: NE43Limits = .namur,
         limits: ProcessLimits = ProcessLimits(),
         rateOfChangeLimit: Double? = nil,
-        expectedInterval: Nanoseconds = .seconds(1)
+        expectedInterval: Nanoseconds = .seconds(1),
+        detection: DetectionSettings = DetectionSettings()
     ) {
         self.id = id
         self.tag = tag
@@ -402,6 +409,7 @@ public struct InstrumentSettings: Hashable, Sendable {
         self.limits = limits
         self.rateOfChangeLimit = rateOfChangeLimit
         self.expectedInterval = expectedInterval
+        self.detection = detection
     }
 }
 
@@ -675,6 +683,8 @@ public struct RelaySettings: Hashable, Sendable {
     public var heartbeat: Heartbeat?
     /// Lamps on the box.
     public var lamps: [Lamp]
+    /// The longest test of the output.
+    public var longestTest: Nanoseconds
 
     /// Log only, critical alerts, at once: what a box without an alarm output needs.
     public init(
@@ -691,7 +701,8 @@ public struct RelaySettings: Hashable, Sendable {
         feedTimeout: Nanoseconds = .seconds(5),
         refresh: Nanoseconds = .seconds(2),
         heartbeat: Heartbeat? = nil,
-        lamps: [Lamp] = []
+        lamps: [Lamp] = [],
+        longestTest: Nanoseconds = .seconds(60)
     ) {
         self.output = output
         self.minimumDwell = minimumDwell
@@ -707,6 +718,7 @@ public struct RelaySettings: Hashable, Sendable {
         self.refresh = refresh
         self.heartbeat = heartbeat
         self.lamps = lamps
+        self.longestTest = longestTest
     }
 
     /// What of this the relay's logic needs.
@@ -720,7 +732,8 @@ public struct RelaySettings: Hashable, Sendable {
             minimumDwell: minimumDwell,
             isLatching: isLatching,
             holdsUntilAcknowledged: holdsUntilAcknowledged,
-            stallLimits: stallLimits
+            stallLimits: stallLimits,
+            longestTest: longestTest
         )
     }
 }

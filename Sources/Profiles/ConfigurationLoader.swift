@@ -154,9 +154,12 @@ public struct ConfigurationLoader: Sendable {
     }
 
     /// Reads and checks an instrument list alone, against the modules of a running configuration.
+    ///
+    /// - detection: how the detectors of all instruments work: `detectors` of `loopgate.yaml`.
     public func instruments(
         _ path: String,
-        modules: [ModuleSettings]
+        modules: [ModuleSettings],
+        detection: DetectionSettings = DetectionSettings()
     ) -> Result<[InstrumentSettings], RefusedConfiguration> {
         let problems = ProblemList()
         let context = DecodingContext(
@@ -171,7 +174,8 @@ public struct ConfigurationLoader: Sendable {
             let known = modules.map { ($0.name, InstrumentDecoding.Module(settings: $0)) }
             let decoding = InstrumentDecoding(
                 context: context,
-                modules: Dictionary(known, uniquingKeysWith: { first, _ in first })
+                modules: Dictionary(known, uniquingKeysWith: { first, _ in first }),
+                detection: detection
             )
             found = decoding.instruments(top)
         }
@@ -227,14 +231,17 @@ public struct ConfigurationLoader: Sendable {
         let modules = full.modules(top, buses: buses)
         let connections = full.connections(top, gateway: gateway)
         let journal = full.journal(top)
+        let detection = DetectorDecoding(over: DetectionSettings()).settings(top)
         let relay = full.relay(top)
+        let alerts = full.alarms(top, relay)
         let page = full.page(top)
         let file = context.absolute(top.read(Keys.instruments))
         top.finish(Keys.section)
 
-        let instruments = self.instruments(file, full, modules, top, recorder)
+        let instruments = self.instruments(file, full, modules, detection, recorder)
         checkLoads(buses, modules, instruments, &loads)
         full.checkAreas(top, relay, instruments)
+        full.checkLatchingAreas(top, alerts, instruments)
         guard let gateway, problems.isEmpty else { return nil }
         return GatewaySettings(
             gateway: gateway,
@@ -245,7 +252,9 @@ public struct ConfigurationLoader: Sendable {
             journal: journal,
             relay: relay,
             page: page,
-            trustsRTC: trustsRTC
+            trustsRTC: trustsRTC,
+            alerts: alerts,
+            detection: detection
         )
     }
 
@@ -253,7 +262,7 @@ public struct ConfigurationLoader: Sendable {
         _ path: String,
         _ context: DecodingContext,
         _ modules: [Draft<ModuleSettings>],
-        _ top: MapReader,
+        _ detection: DetectionSettings,
         _ recorder: FileRecorder
     ) -> [InstrumentSettings] {
         guard let document = recorder.document(path, context.problems) else { return [] }
@@ -262,7 +271,8 @@ public struct ConfigurationLoader: Sendable {
         for module in modules {
             if let name = module.name { known[name] = .init(settings: module.value) }
         }
-        let found = InstrumentDecoding(context: context, modules: known).instruments(list)
+        let decoding = InstrumentDecoding(context: context, modules: known, detection: detection)
+        let found = decoding.instruments(list)
         let used = Set(found.map(\.module))
         if context.problems.isEmpty {
             for module in modules where !used.contains(module.name ?? "") {

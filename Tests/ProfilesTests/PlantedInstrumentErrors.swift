@@ -157,11 +157,6 @@ extension PlantedErrorTests {
         ),
         .init(
             pt,
-            "\(pt) limits: {onDelay: 5 s},",
-            "limits: here are delays or a deadband without any limit"
-        ),
-        .init(
-            pt,
             "\(pt) limits: {high: 12, hihgHigh: 3},",
             "limits.hihgHigh: no such key; write 'highHigh'"
         ),

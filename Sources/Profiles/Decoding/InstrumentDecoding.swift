@@ -10,6 +10,8 @@ struct InstrumentDecoding {
 
     let context: DecodingContext
     let modules: [String: Module]
+    /// How the detectors of all instruments work.
+    var detection = DetectionSettings()
 
     private struct Seat: Hashable {
         var module: String
@@ -87,6 +89,8 @@ struct InstrumentDecoding {
         let limits = limits(reader, span: span, extraction: extraction, ne43: ne43)
         let rate = reader.read(Keys.rateOfChange)
         let expected = reader.read(Keys.expectedInterval)
+        let detectors = DetectorDecoding(over: detection)
+        let detection = detectors.settings(reader)
         reader.finish(Keys.section)
 
         if let nominal, let span, !(span.lrv...span.urv).contains(nominal) {
@@ -106,6 +110,9 @@ struct InstrumentDecoding {
                     + "gaps would be reported that are none",
                 mend: "write \(Scalars.describe(settings.period)) or more, or delete the key"
             )
+        }
+        if let interval = expected ?? settings?.period {
+            detectors.check(detection, reader, every: interval)
         }
         guard let tag, let type, let span, let module, let channel, let limits else { return nil }
         return InstrumentSettings(
@@ -129,7 +136,8 @@ struct InstrumentDecoding {
             ne43: ne43,
             limits: limits,
             rateOfChangeLimit: rate,
-            expectedInterval: expected ?? settings?.period ?? .seconds(1)
+            expectedInterval: expected ?? settings?.period ?? .seconds(1),
+            detection: detection
         )
     }
 

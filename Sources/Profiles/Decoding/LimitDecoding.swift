@@ -42,12 +42,6 @@ extension InstrumentDecoding {
             }
             checkDeadband(limits, map, span: span)
         }
-        if set.isEmpty, limits != ProcessLimits() {
-            map.problem(
-                "here are delays or a deadband without any limit",
-                mend: "add lowLow, low, high or highHigh"
-            )
-        }
         return limits
     }
 

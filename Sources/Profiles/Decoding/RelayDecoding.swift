@@ -21,6 +21,7 @@ extension DecodingContext {
         settings.holdsUntilAcknowledged = reader.read(Keys.holdUntilAcknowledged)
         settings.feedTimeout = reader.read(Keys.feedTimeout)
         settings.refresh = reader.read(Keys.refresh)
+        settings.longestTest = reader.read(Keys.longestTest)
         if let stall = reader.map(Keys.stallLimits.entry.name) {
             settings.stallLimits = [
                 .polling: stall.read(Keys.Stall.polling),
@@ -153,9 +154,19 @@ extension DecodingContext {
         _ relay: RelaySettings,
         _ instruments: [InstrumentSettings]
     ) {
+        guard let reader = top.map(RelayKeys.section.path) else { return }
+        warnOfAreas(relay.areas, reader, instruments)
+    }
+
+    /// Warns of those `areas` of `reader` that no instrument is in.
+    func warnOfAreas(
+        _ areas: Set<String>,
+        _ reader: MapReader,
+        _ instruments: [InstrumentSettings]
+    ) {
         let known = Set(instruments.map(\.processUnit))
-        guard !known.isEmpty, let reader = top.map(RelayKeys.section.path) else { return }
-        for area in relay.areas.subtracting(known).sorted() {
+        guard !known.isEmpty else { return }
+        for area in areas.subtracting(known).sorted() {
             let near = nearest(to: area, among: known.sorted())
             reader.warn(
                 RelayKeys.areas.entry.name,

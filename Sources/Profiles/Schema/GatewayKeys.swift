@@ -30,6 +30,12 @@ enum GatewayKeys {
         static let modules = Key.optional("modules", .maps, "The I/O modules on them.")
         static let uplink = Key.optional("uplink", .maps, "MQTT connections.")
         static let journal = Key.optional("journal", .map, "The store on this machine.")
+        static let detectors = Key.optional(
+            "detectors",
+            .map,
+            "The detectors of all instruments; an instrument may say otherwise."
+        )
+        static let alarms = Key.optional("alarms", .map, "How alerts are treated.")
         static let relay = Key.optional("relay", .map, "The alarm output.")
         static let page = Key.optional("page", .map, "The local page.")
         static let section = KeySection(
@@ -37,7 +43,8 @@ enum GatewayKeys {
             meaning: "The outermost keys of `loopgate.yaml`.",
             keys: [
                 gateway.entry, clock.entry, profiles.entry, instruments.entry, buses.entry,
-                modules.entry, uplink.entry, journal.entry, relay.entry, page.entry,
+                modules.entry, uplink.entry, journal.entry, detectors.entry, alarms.entry,
+                relay.entry, page.entry,
             ]
         )
     }

@@ -122,6 +122,11 @@ enum InstrumentKeys {
         "How often a reading is expected; a gap is reported after twice this. Without it the "
             + "`period` of its module."
     )
+    static let detectors = Key.optional(
+        "detectors",
+        .map,
+        "What differs from `detectors` of `loopgate.yaml`."
+    )
     static let section = KeySection(
         path: "instruments[]",
         meaning: "One instrument of the register.",
@@ -130,7 +135,7 @@ enum InstrumentKeys {
             nominal.entry, location.entry, associatedEquipment.entry, accuracyClass.entry,
             criticality.entry, processUnit.entry, calibrationInterval.entry, module.entry,
             channel.entry, extraction.entry, lowFlowCutOff.entry, damping.entry, trim.entry,
-            ne43.entry, limits.entry, rateOfChange.entry, expectedInterval.entry,
+            ne43.entry, limits.entry, rateOfChange.entry, expectedInterval.entry, detectors.entry,
         ]
     )
 
@@ -200,8 +205,8 @@ enum InstrumentKeys {
 
     enum LimitKeys {
         static let lowLow = limit("lowLow", "Below: critical alarm.")
-        static let low = limit("low", "Below: warning.")
-        static let high = limit("high", "Above: warning.")
+        static let low = limit("low", "Below: warning. Without it `lrv`.")
+        static let high = limit("high", "Above: warning. Without it `urv`.")
         static let highHigh = limit("highHigh", "Above: critical alarm.")
         static let deadband = Key.optional(
             "deadband",
@@ -220,7 +225,9 @@ enum InstrumentKeys {
         )
         static let section = KeySection(
             path: "instruments[].limits",
-            meaning: "Process limits: lowLow < low < high < highHigh, each optional.",
+            meaning:
+                "Process limits: lowLow < low < high < highHigh. `low` and `high` are the range "
+                + "unless told otherwise.",
             keys: [
                 lowLow.entry, low.entry, high.entry, highHigh.entry, deadband.entry,
                 onDelay.entry, offDelay.entry,
@@ -236,16 +243,21 @@ enum InstrumentKeys {
 /// Every section of the configuration, in the order of the reference.
 public enum ConfigurationSchema {
     /// The sections of `loopgate.yaml`.
-    public static let gateway: [KeySection] = [
-        GatewayKeys.Top.section, GatewayKeys.Clock.section, GatewayKeys.Bus.section,
-        GatewayKeys.Module.section, UplinkKeys.section, UplinkKeys.TLS.section,
-        GatewayKeys.Store.section, GatewayKeys.Retention.section, RelayKeys.section,
-        RelayKeys.Stall.section, RelayKeys.Heartbeat.section, RelayKeys.Lamp.section,
-        GatewayKeys.Page.section,
-    ]
+    public static let gateway: [KeySection] =
+        [
+            GatewayKeys.Top.section, GatewayKeys.Clock.section, GatewayKeys.Bus.section,
+            GatewayKeys.Module.section, UplinkKeys.section, UplinkKeys.TLS.section,
+            GatewayKeys.Store.section, GatewayKeys.Retention.section,
+        ] + DetectorKeys.common + [
+            AlarmKeys.section, AlarmKeys.Latching.section, AlarmKeys.Change.section,
+            RelayKeys.section,
+            RelayKeys.Stall.section, RelayKeys.Heartbeat.section, RelayKeys.Lamp.section,
+            GatewayKeys.Page.section,
+        ]
     /// The sections of `instruments.yaml`.
-    public static let instruments: [KeySection] = [
-        InstrumentKeys.file, InstrumentKeys.section, InstrumentKeys.TrimKeys.section,
-        InstrumentKeys.NE43Keys.section, InstrumentKeys.LimitKeys.section,
-    ]
+    public static let instruments: [KeySection] =
+        [
+            InstrumentKeys.file, InstrumentKeys.section, InstrumentKeys.TrimKeys.section,
+            InstrumentKeys.NE43Keys.section, InstrumentKeys.LimitKeys.section,
+        ] + DetectorKeys.ofInstrument
 }

@@ -164,6 +164,13 @@ enum RelayKeys {
         shown: "2 s",
         "How often an output that can forget (a coil, a file) is written again."
     )
+    static let longestTest = KeyWithFallback(
+        "longestTest",
+        .time(.seconds(1)...(.seconds(600))),
+        else: .seconds(60),
+        shown: "60 s",
+        "The longest test of the output that may be asked for."
+    )
     static let stallLimits = Key.optional(
         "stallLimits",
         .map,
@@ -181,7 +188,7 @@ enum RelayKeys {
         keys: [output.entry] + OutputKeys.entries + [
             severities.entry, areas.entry, gatewayAlerts.entry, onDelay.entry, offDelay.entry,
             minimumDwell.entry, latching.entry, holdUntilAcknowledged.entry, feedTimeout.entry,
-            refresh.entry, stallLimits.entry, heartbeat.entry, lamps.entry,
+            refresh.entry, longestTest.entry, stallLimits.entry, heartbeat.entry, lamps.entry,
         ]
     )
 
