@@ -24,6 +24,8 @@ struct AnomalyDetector {
     /// How far the mean was off at most, in deviations, and how often in a row it seemed back.
     private var level = 0.0
     private var returned = 0
+    /// Whether the anomaly under way is one of the autocorrelation, which takes a whole window to see.
+    private var isOfShape = false
     /// Until then windows still hold readings of an anomaly that is over.
     private var mixedUntil = Int64.min
     private var isOdd = false
@@ -143,6 +145,10 @@ struct AnomalyDetector {
             isCritical = !isMixed && distance > 2 * model.distanceLimit
             if isActive, !isMixed {
                 watchReturn(window, newest, newestDistance, model, anomaly, now)
+            } else if !isActive {
+                level = 0
+                returned = 0
+                isOfShape = false
             }
             if score > model.scoreLimit, now.nanoseconds >= mixedUntil {
                 let began = scoreSince ?? now.nanoseconds
@@ -169,8 +175,10 @@ struct AnomalyDetector {
     ) {
         let shift = abs(model.distance.shift(window))
         level = max(level, shift)
+        let isLevelOrSpread = model.distance.isLevelOrSpread(window)
+        if !isLevelOrSpread, model.distance(window) > model.distanceLimit { isOfShape = true }
         guard let newest, let newestDistance, newestDistance < Self.near,
-            model.distance.isLevelOrSpread(window),
+            isLevelOrSpread, !isOfShape,
             abs(model.distance.shift(newest)) <= max(level / 2, Self.near / 2)
         else {
             returned = 0

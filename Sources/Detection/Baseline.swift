@@ -156,6 +156,8 @@ public enum TrainingRefusal: Error, Hashable, Sendable, CustomStringConvertible 
     case tooFewWindows(have: Int, need: Int)
     /// Readings of bad or uncertain quality lie in the span.
     case badQuality(readings: Int)
+    /// Alerts were open in the span: what it shows may not be normal.
+    case openAlerts(Int)
 
     /// What is wrong and what to do.
     public var description: String {
@@ -168,6 +170,8 @@ public enum TrainingRefusal: Error, Hashable, Sendable, CustomStringConvertible 
         case .badQuality(let readings):
             "\(readings) readings of the span are not good: choose a clean span, or allow them "
                 + "to be left out"
+        case .openAlerts(let count):
+            "\(count) alerts were open in the span: choose a clean span, or allow them"
         }
     }
 }

@@ -151,17 +151,17 @@ public struct DriftModel: Hashable, Sendable {
         let count = Double(means.values.count)
         let widening = Quantiles.widening(
             normal: 4.75,
-            independent: count / residuals.longRunEstimate
+            independent: count / residuals.longRun
         )
         return DriftChart(
             batch: batch,
             reference: raw.mean,
             correlation: correlation,
-            scale: residuals.deviation * residuals.longRunEstimate.squareRoot() * widening,
+            scale: residuals.deviation * residuals.longRun.squareRoot() * widening,
             // The reference is an estimate too: twice its standard error is no shift.
             k: 0.5 + 2 / count.squareRoot(),
             h: h,
-            longRunDeviation: raw.deviation * (raw.longRunEstimate * Double(batch)).squareRoot()
+            longRunDeviation: raw.deviation * (raw.longRun * Double(batch)).squareRoot()
         )
     }
 

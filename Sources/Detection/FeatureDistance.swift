@@ -129,6 +129,7 @@ public struct FeatureDistance: Hashable, Sendable {
             vectors.append(SIMD3(x, y, try reader.readFinite()))
         }
         (centre, scale, diagonal, offDiagonal) = (vectors[0], vectors[1], vectors[2], vectors[3])
+        guard usualSpread > 0, scale.min() > 0 else { throw .damaged("a spread of a distance") }
         usual = []
         for _ in 0..<WindowFeatures.count {
             let mean = try reader.readFinite()

@@ -13,8 +13,6 @@ struct SeriesStatistics: Hashable {
     /// By how much the variance of a long mean exceeds that of independent values, as it is found
     /// in means of growing length; never below 1.
     let longRun: Double
-    /// The same with the uncertainty of the longest means taken off.
-    let longRunEstimate: Double
     /// How many values there are.
     let count: Int
 
@@ -49,7 +47,7 @@ struct SeriesStatistics: Hashable {
         }
         for value in deviations { squares += value * value }
         correlation = squares > 0 ? clip(products / squares, -0.999, 0.999) : 0
-        (longRun, longRunEstimate) = Self.longRun(
+        longRun = Self.longRun(
             deviations,
             stretches: stretches,
             variance: squares / Double(max(values.count, 1))
@@ -88,13 +86,12 @@ struct SeriesStatistics: Hashable {
         _ deviations: [Double],
         stretches: [Range<Int>],
         variance: Double
-    ) -> (upper: Double, estimate: Double) {
-        guard variance > 0 else { return (1, 1) }
+    ) -> Double {
+        guard variance > 0 else { return 1 }
         var sums = [0.0]
         sums.reserveCapacity(deviations.count + 1)
         for value in deviations { sums.append(sums[sums.count - 1] + value) }
-        var upper = 1.0
-        var estimate = 1.0
+        var largest = 1.0
         var length = 4
         while deviations.count / length >= 10 {
             var total = 0.0
@@ -114,11 +111,10 @@ struct SeriesStatistics: Hashable {
             guard disjoint >= 10 else { break }
             let ratio =
                 Double(length) * total / Double(means) / variance * disjoint / (disjoint - 1)
-            upper = max(upper, ratio)
-            estimate = max(estimate, ratio * (1 - 0.0 / disjoint.squareRoot()))
+            largest = max(largest, ratio)
             length *= 2
         }
-        return (upper, estimate)
+        return largest
     }
 
     /// The length of the strongest cycle of `values` in readings, if there is one: at least two

@@ -136,6 +136,8 @@ extension TrainedModel {
     ///
     /// - Parameters:
     ///   - allowingBadQuality: leave readings of bad or uncertain quality out instead of refusing.
+    ///   - openAlerts: how many alerts of the instrument were open at any time in the span.
+    ///   - allowingOpenAlerts: learn from the span nevertheless.
     ///   - random: grows the forest; the same seed gives the same model.
     /// - Returns: the model, and what the baseline came to.
     /// - Throws: `TrainingRefusal`, with what is missing.
@@ -143,11 +145,14 @@ extension TrainedModel {
         on baseline: Baseline,
         settings: DetectorSettings,
         allowingBadQuality: Bool = false,
+        openAlerts: Int = 0,
+        allowingOpenAlerts: Bool = false,
         using random: inout some RandomNumberGenerator
     ) throws(TrainingRefusal) -> (model: TrainedModel, report: BaselineReport) {
         guard allowingBadQuality || baseline.badReadings == 0 else {
             throw .badQuality(readings: baseline.badReadings)
         }
+        guard allowingOpenAlerts || openAlerts <= 0 else { throw .openAlerts(openAlerts) }
         guard baseline.readings >= leastReadings else {
             throw .tooFewReadings(have: baseline.readings, need: leastReadings)
         }
