@@ -41,6 +41,14 @@ public struct TrainedModel: Hashable, Sendable {
     /// The checksum of the encoded model.
     public var checksum: UInt64 { Detection.checksum(encoded.dropLast(8)) }
 
+    /// Why the model does not fit these settings, and what to do; nil: it fits.
+    public func misfit(_ settings: DetectorSettings) -> String? {
+        guard let window = anomaly?.window, window != settings.anomaly.window else { return nil }
+        return "it was trained on windows of \(NumberText.duration(seconds: window.seconds)), "
+            + "and \(NumberText.duration(seconds: settings.anomaly.window.seconds)) are set: "
+            + "train again"
+    }
+
     private static let format: UInt16 = 1
 
     /// The model as bytes, with the feature set's version and a checksum.

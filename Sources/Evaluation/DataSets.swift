@@ -29,7 +29,7 @@ struct SetTable {
     var leastWindows: Int
 
     static let all = [
-        SetTable(name: "skab", interval: 1, window: 20, hop: 1, leastWindows: 16),
+        SetTable(name: "skab", interval: 1, window: 22, hop: 1, leastWindows: 16),
         SetTable(name: "synthetic", interval: 1, window: 60, hop: 10, leastWindows: 60),
         SetTable(name: "hydraulic", interval: 1, window: 60, hop: 60, leastWindows: 32),
         SetTable(name: "nab", interval: 300, window: 7_200, hop: 300, leastWindows: 12),

@@ -46,10 +46,11 @@ struct AlarmChain: Sendable {
         var models: [ModelFacts?] = []
         detectors = instruments.enumerated().map { index, instrument in
             let kept = opening.models.first { $0.facts.instrument == instrument.id }
-            let (model, facts, fault) = Self.decoded(kept)
+            let told = instrument.detectorSettings()
+            let (model, facts, fault) = Self.decoded(kept, told)
             if let fault { unreadable.append((index, fault)) }
             models.append(facts)
-            return InstrumentDetectors(settings: instrument.detectorSettings(), model: model)
+            return InstrumentDetectors(settings: told, model: model)
         }
         self.models = models
         self.unreadable = unreadable
@@ -68,11 +69,16 @@ struct AlarmChain: Sendable {
 
     /// A model as the journal gave it, or why it cannot be used.
     private static func decoded(
-        _ kept: KeptModel?
+        _ kept: KeptModel?,
+        _ told: DetectorSettings
     ) -> (model: TrainedModel?, facts: ModelFacts?, fault: String?) {
         guard let kept else { return (nil, nil, nil) }
         do throws(CodingFault) {
-            return (try TrainedModel(decoding: kept.body), kept.facts, nil)
+            let model = try TrainedModel(decoding: kept.body)
+            guard let misfit = model.misfit(told) else { return (model, kept.facts, nil) }
+            return (
+                nil, nil, "Version \(kept.facts.version) of its model cannot be used: \(misfit)"
+            )
         } catch {
             return (nil, nil, "Version \(kept.facts.version) of its model cannot be used: \(error)")
         }

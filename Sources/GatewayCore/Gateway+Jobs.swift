@@ -40,7 +40,8 @@ extension Gateway {
                     at: stamp.wall
                 )
             )
-        case .activate(let version): work = .activate(version: version)
+        case .activate(let version):
+            work = .activate(version: version, instrument.detectorSettings())
         case .markBaseline(let from, let to):
             guard from < to else { return .refused("from must lie before to") }
             if stamp.clock.isTrusted, to > stamp.wall {

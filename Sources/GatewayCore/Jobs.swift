@@ -113,8 +113,8 @@ public struct Job: Hashable, Sendable {
     /// What is to be done.
     public enum Work: Hashable, Sendable {
         case train(TrainingOrder)
-        /// Make this version the one in use.
-        case activate(version: Int)
+        /// Make this version the one in use, if it fits these settings.
+        case activate(version: Int, DetectorSettings)
         case keep(CalibrationRecord)
         case mark(BaselineMark)
     }

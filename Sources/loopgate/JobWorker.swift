@@ -27,9 +27,9 @@ final class JobWorker: Sendable {
         let isQueued = thread.submit { [self] in
             switch job.work {
             case .train(let order): train(job, order)
-            case .activate(let version):
+            case .activate(let version, let told):
                 store(job) { journal in
-                    try await Self.activate(version, of: job.instrument, in: journal)
+                    try await Self.activate(version, told, of: job.instrument, in: journal)
                 }
             case .keep(let record):
                 store(job) { journal in
@@ -67,6 +67,7 @@ final class JobWorker: Sendable {
 
     private static func activate(
         _ version: Int,
+        _ told: DetectorSettings,
         of instrument: InstrumentID,
         in journal: JournalStore
     ) async throws -> JobResult {
@@ -82,6 +83,9 @@ final class JobWorker: Sendable {
         let trained: TrainedModel
         do throws(CodingFault) { trained = try TrainedModel(decoding: body) } catch {
             throw JobFailure("version \(version) cannot be used: \(error)")
+        }
+        if let misfit = trained.misfit(told) {
+            throw JobFailure("version \(version) cannot be used: \(misfit)")
         }
         guard try await journal.activate(version: version, of: instrument) else {
             throw JobFailure("there is no version \(version) any more")

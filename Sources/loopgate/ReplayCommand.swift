@@ -114,6 +114,9 @@ struct ReplayCommand: AsyncParsableCommand {
         else { return (nil, "no model is in use: drift and anomalies are not looked for") }
         do throws(CodingFault) {
             let model = try TrainedModel(decoding: kept.body)
+            if let misfit = model.misfit(told) {
+                return (nil, "version \(kept.facts.version) is not used: \(misfit)")
+            }
             return (model, "version \(kept.facts.version) of the model is in use")
         } catch {
             throw CommandError("version \(kept.facts.version) cannot be used: \(error)")

@@ -258,6 +258,18 @@ import Testing
         #expect(try state(bench).model?.version == 1)
     }
 
+    @Test("a model of another window length is not used, and that is told")
+    func misfit() throws {
+        let body = try Self.model(Self.settings()).model.encoded
+        var register = StoreOpening()
+        register.models = [KeptModel(facts: Self.facts(version: 2), body: body)]
+        let changed = Self.settings { $0.detection.anomaly.window = .seconds(120) }
+        var bench = Bench(changed, register: register)
+        bench.run(for: .seconds(5))
+        #expect(try state(bench).model == nil)
+        #expect(bench.openAlerts.first?.explanation.contains("windows of 60 s, and 2 min") == true)
+    }
+
     @Test("detector state goes on after a restart with the same model, and not with another")
     func stateAndModel() throws {
         let settings = Self.settings()
