@@ -148,6 +148,24 @@ public struct GatewaySnapshot: Sendable, Codable {
     public var jobs: [JobStatus]
     /// What detectors in shadow would have alarmed last.
     public var shadow: [ShadowFinding]
+    public var alarmFigures: AlarmFigures
+    /// The alarm system in figures, as ISA-18.2 and EEMUA 191 judge it.
+    public struct AlarmFigures: Sendable, Codable {
+        /// New alarms in the last ten minutes, hour and day.
+        public var last10Minutes: Int
+        public var lastHour: Int
+        public var lastDay: Int
+        /// Active and neither shelved, suppressed nor out of service.
+        public var standing: Int
+        public var unacknowledged: Int
+        public var shelved: Int
+        public var suppressed: Int
+        public var chattering: Int
+        /// Active for more than a day.
+        public var stale: Int
+        /// More than ten alarms in ten minutes.
+        public var isFlood: Bool
+    }
 }
 
 extension Gateway {
@@ -171,7 +189,26 @@ extension Gateway {
                 firstOut: alarms.relay.firstOut?.description
             ),
             jobs: jobs.statuses,
-            shadow: shadow
+            shadow: shadow,
+            alarmFigures: alarmFigures(at: now)
+        )
+    }
+
+    private func alarmFigures(at now: MonotonicTime) -> GatewaySnapshot.AlarmFigures {
+        // A copy: looking must not change what is looked at.
+        var desk = alarms.desk
+        let report = desk.report(at: stamp(at: now))
+        return GatewaySnapshot.AlarmFigures(
+            last10Minutes: report.last10Minutes,
+            lastHour: report.lastHour,
+            lastDay: report.lastDay,
+            standing: report.standing,
+            unacknowledged: report.unacknowledged,
+            shelved: report.shelved,
+            suppressed: report.suppressed,
+            chattering: report.chattering.count,
+            stale: report.stale.count,
+            isFlood: report.isFlood
         )
     }
 

@@ -82,6 +82,14 @@ enum MetricsText {
         for item in snapshot.instruments {
             if let score = item.score { page.sample(Double(score), ["tag": item.tag]) }
         }
+        page.family("loopgate_model_version", .gauge, "The model in use; 0: none.")
+        for item in snapshot.instruments {
+            page.sample(Double(item.model?.version ?? 0), ["tag": item.tag])
+        }
+        page.family("loopgate_calibration_overdue", .gauge, "1 once calibration is overdue.")
+        for item in snapshot.instruments {
+            page.sample(item.calibration.status == "overdue" ? 1 : 0, ["tag": item.tag])
+        }
         page.family("loopgate_alerts_open", .gauge, "Open alerts by severity and state.")
         for severity in ["advisory", "warning", "critical"] {
             for state in ["raised", "acknowledged"] {
@@ -91,6 +99,20 @@ enum MetricsText {
                 page.sample(Double(count), ["severity": severity, "state": state])
             }
         }
+        let alarms = snapshot.alarmFigures
+        page.family("loopgate_alarms_recent", .gauge, "New alarms in a past span.")
+        page.sample(Double(alarms.last10Minutes), ["span": "10m"])
+        page.sample(Double(alarms.lastHour), ["span": "1h"])
+        page.sample(Double(alarms.lastDay), ["span": "1d"])
+        page.family("loopgate_alarms_standing", .gauge, "Active alarms that nobody put aside.")
+        page.sample(Double(alarms.standing))
+        page.family("loopgate_alarms_marked", .gauge, "Alarms that deserve a look, by why.")
+        page.sample(Double(alarms.chattering), ["mark": "chattering"])
+        page.sample(Double(alarms.stale), ["mark": "stale"])
+        page.sample(Double(alarms.shelved), ["mark": "shelved"])
+        page.sample(Double(alarms.suppressed), ["mark": "suppressed"])
+        page.family("loopgate_alarm_flood", .gauge, "1 with more than ten alarms in ten minutes.")
+        page.sample(alarms.isFlood ? 1 : 0)
         page.family("loopgate_relay_energised", .gauge, "1 while alive and without alarm.")
         page.sample(snapshot.relay.demand == "energised" ? 1 : 0)
         page.family("loopgate_readings_total", .counter, "Readings of any quality.")

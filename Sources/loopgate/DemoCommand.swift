@@ -1,11 +1,13 @@
 import ArgumentParser
 import Foundation
 import GatewayCore
+import Journal
 import Logging
 import Plant
 import Profiles
 import Runtime
 import ServiceLifecycle
+import Signal
 
 /// `loopgate demo`: a plant, a broker and the gateway on this machine until Ctrl-C.
 struct DemoCommand: AsyncParsableCommand {
@@ -49,13 +51,66 @@ struct DemoCommand: AsyncParsableCommand {
         case .success(let loaded): settings = loaded.settings
         case .failure(let refused): throw ValidationError(refused.description)
         }
-        try await serve(settings, broker, running)
+        let past = try await record(running, settings)
+        try await serve(settings, broker, running, past)
+    }
+
+    /// Five hours of a plant that is well, in the journal, so that detectors have a baseline.
+    private func record(
+        _ running: DemoPlant.Running,
+        _ settings: GatewaySettings
+    ) async throws -> (from: WallTime, to: WallTime) {
+        var settings = settings
+        // Without connections: what was before the demo is not for the broker.
+        let (journal, _) = try await JournalStore.open(settings.journal, connections: [])
+        let numbers = try await journal.register(settings.instruments.map(\.tag))
+        for index in settings.instruments.indices {
+            if let id = numbers[settings.instruments[index].tag] {
+                settings.instruments[index].id = id
+            }
+        }
+        let now = WallTime(nanosecondsSince1970: Int64(Date().timeIntervalSince1970 * 1e9))
+        let past = DemoHistory(
+            of: running,
+            settings: settings,
+            length: .seconds(5 * 3_600),
+            before: now
+        )
+        let (commits, feed) = AsyncStream.makeStream(of: Commit.self)
+        let epoch = UInt64.random(in: 1...UInt64.max)
+        Thread {
+            var past = past
+            past.run(epoch: epoch) { feed.yield($0) }
+            feed.finish()
+        }.start()
+        for await commit in commits {
+            let outcome = await withCheckedContinuation { continuation in
+                journal.commit(commit) { continuation.resume(returning: $0) }
+            }
+            if case .failure(let fault) = outcome.result { throw CommandError(fault.words) }
+        }
+        await journal.close()
+        return (past.from, past.to)
+    }
+
+    /// Lets every instrument learn from what was recorded.
+    private static func train(_ daemon: Daemon, on past: (from: WallTime, to: WallTime)) async {
+        var trained = 0
+        for tag in DemoPlant.tags {
+            let payload =
+                #"{"id":"demo","expires":"2999-01-01T00:00:00Z","by":"demo","tag":"\#(tag)","#
+                + #""from":"\#(past.from.text)","to":"\#(past.to.text)"}"#
+            let answer = await daemon.execute("train", payload, waiting: true)
+            if answer.isDone { trained += 1 } else { say("\(tag): \(answer.text)") }
+        }
+        say("models  \(trained) instruments trained on five hours of simulated readings")
     }
 
     private func serve(
         _ settings: GatewaySettings,
         _ broker: DemoBroker,
-        _ running: DemoPlant.Running
+        _ running: DemoPlant.Running,
+        _ past: (from: WallTime, to: WallTime)
     ) async throws {
         var logger = Logger(label: "loopgate")
         logger.logLevel = .warning
@@ -86,6 +141,7 @@ struct DemoCommand: AsyncParsableCommand {
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             tasks.addTask { [outage, seconds] in
+                var told: Set<String> = []
                 for second in 1... {
                     do { try await Task.sleep(for: .seconds(1)) } catch { return }
                     if outage, second == 20 {
@@ -96,7 +152,16 @@ struct DemoCommand: AsyncParsableCommand {
                         say("the broker is started again")
                         try broker.start()
                     }
-                    if let snapshot = await daemon.snapshot() { Self.sayLine(snapshot) }
+                    if second == 2 { await Self.train(daemon, on: past) }
+                    if let snapshot = await daemon.snapshot() {
+                        Self.sayLine(snapshot)
+                        for alert in snapshot.alerts where told.insert(alert.id).inserted {
+                            say(
+                                "ALERT   \(alert.severity)  \(alert.subject)  \(alert.type): "
+                                    + alert.explanation
+                            )
+                        }
+                    }
                     if let seconds, second >= seconds {
                         await group.triggerGracefulShutdown()
                         return
