@@ -40,6 +40,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-numerics", exact: "1.1.1"),
         .package(
             url: "https://github.com/hummingbird-project/hummingbird",
@@ -82,6 +83,7 @@ let package = Package(
         ),
 
         edge("Runtime", []),
+        edge("People", ["Signal", "Runtime"]),
         edge("Fieldbus", core + ["Runtime", "CModbus"]),
         edge("Journal", core + ["Runtime", "CSQLite"]),
         edge("Uplink", core + ["Runtime", "CMosquitto"]),
@@ -89,7 +91,11 @@ let package = Package(
         edge("Profiles", core + [.product(name: "Yams", package: "Yams")]),
         edge(
             "LocalPage",
-            core + ["Runtime", log, .product(name: "Hummingbird", package: "hummingbird")],
+            core + [
+                "Runtime", "People", log, .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
             resources: [.embedInCode("Page")]
         ),
         edge("Plant", core + ["Runtime"]),
@@ -97,8 +103,8 @@ let package = Package(
         .executableTarget(
             name: "loopgate",
             dependencies: core + [
-                "Runtime", "Fieldbus", "Journal", "Uplink", "Relay", "Profiles", "LocalPage",
-                "Plant", "Evaluation", "CSystemd", log,
+                "Runtime", "Fieldbus", "Journal", "Uplink", "Relay", "Profiles", "People",
+                "LocalPage", "Plant", "Evaluation", "CSystemd", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -121,7 +127,7 @@ let package = Package(
         tests("UplinkTests", core + ["Uplink", "TestSupport"]),
         tests("RelayTests", core + ["Relay", "TestSupport"]),
         tests("ProfilesTests", core + ["Profiles", "TestSupport"]),
-        tests("LocalPageTests", core + ["LocalPage", "Runtime", log, "TestSupport"]),
+        tests("LocalPageTests", core + ["LocalPage", "People", "Runtime", log, "TestSupport"]),
         tests("PlantTests", core + ["Plant", "Profiles", "Runtime", "TestSupport"]),
         tests("EvaluationTests", ["Signal", "Detection", "Evaluation", "TestSupport"]),
         tests("HouseTests", ["TestSupport"]),

@@ -4,6 +4,7 @@ import GatewayCore
 import Journal
 import LocalPage
 import Logging
+import People
 import Relay
 import Runtime
 import ServiceLifecycle
@@ -12,7 +13,7 @@ import Uplink
 
 /// One life of the gateway, from a checked configuration to a clean end: opens the edges, wires
 /// them to the gateway's thread and closes them in order.
-final class Daemon: Service, PageSource, ControlDesk {
+final class Daemon: Service, PageDesk {
     private let settings: GatewaySettings
     private let logger: Logger
     private let runtimeFolder: String?
@@ -62,7 +63,7 @@ final class Daemon: Service, PageSource, ControlDesk {
         parts.withLock { $0 = opened }
         let page = PageServer(
             settings: settings.page,
-            source: self,
+            desk: self,
             logger: logger,
             onListening: onListening
         )
@@ -106,6 +107,9 @@ final class Daemon: Service, PageSource, ControlDesk {
         guard gateway.stalledFor < 5_000_000_000 else { return nil }
         return await gateway.snapshot()
     }
+
+    /// Whoever the token belongs to.
+    func signedIn(bearing token: String) async -> SignedIn? { nil }
 
     /// Carries out a command of somebody on this box; a job is waited for where `waiting`.
     func execute(_ name: String, _ payload: String, waiting: Bool) async -> ControlAnswer {

@@ -1,6 +1,7 @@
 import Foundation
 import GatewayCore
 import Logging
+import People
 import Runtime
 import Signal
 import TestSupport
@@ -10,10 +11,14 @@ import Testing
 
 @Suite struct PageServerTests {
     /// A gateway that answers with what the test says, or not at all.
-    private struct Source: PageSource {
+    private struct Desk: PageDesk {
         let answer: GatewaySnapshot?
         let version = "1.2.3"
         func snapshot() async -> GatewaySnapshot? { answer }
+        func signedIn(bearing token: String) async -> SignedIn? { nil }
+        func execute(_ name: String, _ payload: String, waiting: Bool) async -> ControlAnswer {
+            .silence
+        }
     }
 
     static func snapshot() throws -> GatewaySnapshot {
@@ -52,7 +57,7 @@ import Testing
         logger.logLevel = .critical
         let server = PageServer(
             settings: PageSettings(host: "127.0.0.1", port: 0),
-            source: Source(answer: answer),
+            desk: Desk(answer: answer),
             logger: logger,
             onListening: { listening.post($0) }
         )

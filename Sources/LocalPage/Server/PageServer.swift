@@ -15,7 +15,7 @@ public protocol PageSource: Sendable {
 /// The local page: `/`, `/health`, `/metrics` and the JSON that the page lives on.
 public struct PageServer: Sendable {
     private let settings: PageSettings
-    private let source: any PageSource
+    private let desk: any PageDesk
     private let logger: Logger
     private let onListening: @Sendable (Int) async -> Void
 
@@ -24,12 +24,12 @@ public struct PageServer: Sendable {
     /// - onListening: called once with the port, which differs from the settings' where that is 0.
     public init(
         settings: PageSettings,
-        source: any PageSource,
+        desk: any PageDesk,
         logger: Logger,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.settings = settings
-        self.source = source
+        self.desk = desk
         self.logger = logger
         self.onListening = onListening
     }
@@ -53,39 +53,49 @@ public struct PageServer: Sendable {
         try await application.run()
     }
 
-    private func router() -> Router<BasicRequestContext> {
-        let router = Router()
+    /// What is served below `/api`, group by group.
+    private var groups: [any PageRoutes] { [PeopleRoutes(desk: desk)] }
+
+    private func router() -> Router<PageContext> {
+        let router = Router(context: PageContext.self)
         router.add(middleware: SecurityHeaders())
+        router.add(middleware: ProblemAnswers())
+        router.add(middleware: SignIn(desk: desk))
         for asset in PageAsset.all {
             router.get(RouterPath(asset.path)) { _, _ in asset.response() }
         }
-        router.get("api/live") { [source] _, _ -> Response in
-            guard let snapshot = await source.snapshot() else { return Self.stalled() }
+        let api = router.group("api")
+        for group in groups { group.add(to: api) }
+        // The whole state in one piece.
+        api.get("live") { [desk] _, _ -> Response in
+            guard let snapshot = await desk.snapshot() else { throw Problem.stalled }
             return try Self.json(snapshot)
         }
-        if settings.opensHealth {
-            router.get("health") { [source] _, _ -> Response in
-                guard let snapshot = await source.snapshot() else { return Self.stalled() }
-                let report = HealthReport(snapshot, version: source.version)
-                return try Self.json(
-                    report,
-                    status: report.status == .failing ? .serviceUnavailable : .ok
-                )
-            }
-            router.get("metrics") { [source] _, _ -> Response in
-                guard let snapshot = await source.snapshot() else { return Self.stalled() }
-                return Response(
-                    status: .ok,
-                    headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-                    body: ResponseBody(
-                        byteBuffer: ByteBuffer(
-                            string: MetricsText.render(snapshot, version: source.version)
-                        )
+        if settings.opensHealth { addHealth(to: router) }
+        return router
+    }
+
+    private func addHealth(to router: Router<PageContext>) {
+        router.get("health") { [desk] _, _ -> Response in
+            guard let snapshot = await desk.snapshot() else { return Self.stalled() }
+            let report = HealthReport(snapshot, version: desk.version)
+            return try Self.json(
+                report,
+                status: report.status == .failing ? .serviceUnavailable : .ok
+            )
+        }
+        router.get("metrics") { [desk] _, _ -> Response in
+            guard let snapshot = await desk.snapshot() else { return Self.stalled() }
+            return Response(
+                status: .ok,
+                headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+                body: ResponseBody(
+                    byteBuffer: ByteBuffer(
+                        string: MetricsText.render(snapshot, version: desk.version)
                     )
                 )
-            }
+            )
         }
-        return router
     }
 
     private static func json(

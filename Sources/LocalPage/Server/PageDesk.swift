@@ -1,0 +1,15 @@
+import GatewayCore
+import Hummingbird
+import People
+
+/// What the daemon offers to the page: state, commands and people.
+public protocol PageDesk: ControlDesk {
+    /// Whoever the token belongs to; nil: it is forged, expired, or its session has ended.
+    func signedIn(bearing token: String) async -> SignedIn?
+}
+
+/// Routes that belong together: add them to `PageServer.groups`.
+protocol PageRoutes: Sendable {
+    /// Adds the routes below `/api`.
+    func add(to api: RouterGroup<PageContext>)
+}
