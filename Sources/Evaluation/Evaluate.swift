@@ -51,7 +51,7 @@ public func evaluate(
             if scores != nil { for result in results { appendScores(result, to: &scored) } }
             var counts: [String: Int] = [:]
             for note in results.flatMap(\.notes) {
-                counts[note.filter { !$0.isNumber && $0 != "." }, default: 0] += 1
+                counts[withoutNumbers(note), default: 0] += 1
             }
             for (note, count) in counts.sorted(by: { $0.value > $1.value }).prefix(6) {
                 print("  note (\(count)x): \(note)")
@@ -60,6 +60,11 @@ public func evaluate(
     }
     if let out { try write(findings, to: out) }
     if let scores { try write(scored, to: scores) }
+}
+
+/// The note with `…` for every number: notes that differ in numbers alone are counted as one.
+private func withoutNumbers(_ note: String) -> String {
+    note.replacing(/[0-9]+(\.[0-9]+)?/, with: "…")
 }
 
 private func append(_ result: Evaluated, to text: inout String) {

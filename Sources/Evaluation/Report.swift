@@ -22,7 +22,7 @@ struct Report {
     private static func bit(_ kind: DetectorKind) -> UInt8 { 1 << kind.rawValue }
 
     private func line(_ what: String, _ figures: String) -> String {
-        "  " + pad(suite.rawValue, 9) + pad(what, 34) + figures
+        "  " + pad(suite.rawValue, 9) + pad(what, 32) + "  " + figures
     }
     private func percent(_ share: Double) -> String { String(format: "%5.1f %%", 100 * share) }
 

@@ -58,7 +58,7 @@ struct AlarmChain: Sendable {
             instruments: instruments.map(\.facts),
             latest: opening.calibrations
         )
-        watches = instruments.map { _ in FaultWatch() }
+        watches = instruments.map { FaultWatch($0.id, unit: $0.span.unit) }
         isHeld = instruments.map { _ in false }
         firstUsable = instruments.map { _ in nil }
         isRestored = instruments.map { _ in false }
@@ -90,10 +90,14 @@ struct AlarmChain: Sendable {
     // MARK: Readings
 
     /// What a reading means for its instrument's conditions.
-    mutating func judge(_ index: Int, _ reading: Reading) -> Judgement {
+    mutating func judge(
+        _ index: Int,
+        _ reading: Reading,
+        rate: RateOfChangeCheck
+    ) -> Judgement {
         var judgement = Judgement()
         let now = reading.stamp.monotonic
-        watches[index].take(reading, ids[index], at: now, &judgement.changes)
+        watches[index].take(reading, rate, at: now, &judgement.changes)
         var judged = reading
         if isHeld[index] { judged.quality = .settling }
         for finding in detectors[index].process(judged, at: now) {

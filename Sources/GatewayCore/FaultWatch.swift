@@ -10,8 +10,16 @@ struct FaultWatch: Sendable {
     static let clearDelay = Nanoseconds.seconds(10)
     static let saturationDelay = Nanoseconds.seconds(10)
 
+    private let id: InstrumentID
+    private let unit: String
     private var fault = Standing()
-    private var rate = Standing()
+    private var speed = Standing()
+
+    /// A watch that has seen nothing of the instrument `id`, whose values are in `unit`.
+    init(_ id: InstrumentID, unit: String) {
+        self.id = id
+        self.unit = unit
+    }
 
     /// One condition at a time, with the next one waiting.
     private struct Standing {
@@ -46,7 +54,7 @@ struct FaultWatch: Sendable {
 
     mutating func take(
         _ reading: Reading,
-        _ id: InstrumentID,
+        _ rate: RateOfChangeCheck,
         at now: MonotonicTime,
         _ changes: inout [ConditionChange]
     ) {
@@ -60,11 +68,10 @@ struct FaultWatch: Sendable {
             detail == nil
             ? Self.clearDelay : detail == Self.saturated ? Self.saturationDelay : .zero
         if let (closed, opened) = fault.take(detail, at: now, delay: delay) {
-            if let closed { changes.append(Self.change(id, .instrumentFault, closed, nil)) }
+            if let closed { changes.append(change(.instrumentFault, closed, nil)) }
             if let opened {
                 changes.append(
-                    Self.change(
-                        id,
+                    change(
                         .instrumentFault,
                         opened,
                         Self.explanation(quality, reading.current),
@@ -75,15 +82,14 @@ struct FaultWatch: Sendable {
         }
         let isFast: String? = quality == .rateOfChange ? Self.rateOfChange : nil
         let rateDelay: Nanoseconds = isFast == nil ? Self.clearDelay : .zero
-        if let (closed, opened) = rate.take(isFast, at: now, delay: rateDelay) {
-            if let closed { changes.append(Self.change(id, .ruleViolation, closed, nil)) }
+        if let (closed, opened) = speed.take(isFast, at: now, delay: rateDelay) {
+            if let closed { changes.append(change(.ruleViolation, closed, nil)) }
             if let opened {
                 changes.append(
-                    Self.change(
-                        id,
+                    change(
                         .ruleViolation,
                         opened,
-                        "The value changes faster than its rate-of-change limit allows.",
+                        explanation(rate),
                         value: reading.value,
                         grade: .preAlarm
                     )
@@ -95,8 +101,7 @@ struct FaultWatch: Sendable {
     static let saturated = "saturated"
     static let rateOfChange = "rate-of-change"
 
-    private static func change(
-        _ id: InstrumentID,
+    private func change(
         _ type: AlertType,
         _ detail: String,
         _ explanation: String?,
@@ -121,6 +126,16 @@ struct FaultWatch: Sendable {
         case .saturatedLow, .saturatedHigh, .betweenBandsLow, .betweenBandsHigh: saturated
         default: nil
         }
+    }
+
+    private func explanation(_ rate: RateOfChangeCheck) -> String {
+        func words(_ rate: Double?) -> String {
+            guard let rate else { return "an unknown number of" }
+            let digits = rate < 1 ? 10_000.0 : rate < 100 ? 100 : 1
+            return "\((rate * digits).rounded() / digits)"
+        }
+        return "The value changes by \(words(rate.measured)) \(unit) a second, and "
+            + "\(words(rate.limit)) \(unit) a second is the limit."
     }
 
     private static func explanation(_ quality: Quality, _ current: LoopCurrent?) -> String {

@@ -10,7 +10,8 @@ extension Gateway {
 
     /// Judges a new reading, and does what follows from it before anything else is done with it.
     mutating func judge(_ index: Int, _ reading: Reading, into effects: inout [Effect]) {
-        report(alarms.judge(index, reading), of: index, at: reading.stamp.monotonic, into: &effects)
+        let judgement = alarms.judge(index, reading, rate: instruments[index].signal.rate)
+        report(judgement, of: index, at: reading.stamp.monotonic, into: &effects)
     }
 
     /// Does what follows from a judgement.

@@ -36,6 +36,8 @@ public struct Damping: Hashable, Sendable {
 public struct RateOfChangeCheck: Hashable, Sendable {
     /// The fastest believable change in units per second; nil: anything is believed.
     public var limit: Double?
+    /// The last change in units per second, 0 or above; nil before the second value.
+    public private(set) var measured: Double?
     private var last = 0.0
     private var since: MonotonicTime?
 
@@ -55,11 +57,15 @@ public struct RateOfChangeCheck: Hashable, Sendable {
         guard let before = since else { return true }
         let elapsed = (now - before).seconds
         guard elapsed > 0 else { return value == last }
+        measured = (value - last).magnitude / elapsed
         return (value - last).magnitude <= limit * elapsed * (1 + 1e-9)
     }
 
     /// Forgets the last value.
-    public mutating func restart() { since = nil }
+    public mutating func restart() {
+        since = nil
+        measured = nil
+    }
 }
 
 /// Tells when an instrument has been silent for more than twice its expected interval.

@@ -46,7 +46,8 @@ public struct SignalPipeline: Hashable, Sendable {
     private let extraction: Extraction
     private let trim: Trim
     private var monitor: NE43Monitor
-    private var rate: RateOfChangeCheck
+    /// How fast the value changes, and how fast it may.
+    public private(set) var rate: RateOfChangeCheck
     private var damping: Damping
     private var lastWasGood = false
 

@@ -69,6 +69,22 @@ import Testing
         #expect(bench.openAlerts.isEmpty)
     }
 
+    @Test("a change too fast for the process says how fast it was and how fast it may be")
+    func rateOfChange() throws {
+        var bench = Bench(Self.settings { $0.rateOfChangeLimit = 0.5 })
+        bench.world.registers[0] = Self.raw(5)
+        bench.run(for: .seconds(20))
+        #expect(bench.steps.isEmpty)
+        bench.world.registers[0] = Self.raw(7)
+        bench.run(for: .seconds(2))
+        let step = try #require(bench.steps.last)
+        #expect(step.type == .ruleViolation && step.detail == "rate-of-change")
+        #expect(
+            step.explanation
+                == "The value changes by 2.0 bar a second, and 0.5 bar a second is the limit."
+        )
+    }
+
     @Test("only the severities that are set drive the relay")
     func severities() {
         var bench = Bench(Self.settings())
@@ -194,7 +210,7 @@ import Testing
 
     @Test("saturation must last ten seconds; a fault counts at once and is over after ten")
     func faultDelays() {
-        var watch = FaultWatch()
+        var watch = FaultWatch(InstrumentID(rawValue: 1), unit: "bar")
         var changes: [ConditionChange] = []
         func take(_ quality: Quality, at second: Int) -> [ConditionChange.Phase] {
             changes = []
@@ -207,7 +223,7 @@ import Testing
                     value: nil,
                     quality: quality
                 ),
-                InstrumentID(rawValue: 1),
+                RateOfChangeCheck(limit: nil),
                 at: MonotonicTime(nanoseconds: Int64(second) * 1_000_000_000),
                 &changes
             )
