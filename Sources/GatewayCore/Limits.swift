@@ -6,6 +6,10 @@ public enum Limits {
     public static let unstoredReadings = 100_000
     /// Rows asked of the journal at a time.
     public static let fetchRows = 500
+    /// Bytes of all files of the page together, without Chart.js.
+    public static let pageBytes = 500_000
+    /// Bytes of Chart.js.
+    public static let chartBytes = 2_000_000
     /// Bytes of a command's payload.
     public static let commandBytes = 64 * 1024
     /// Ids of commands remembered, so that a repeated one is not carried out twice.

@@ -744,10 +744,18 @@ public struct PageSettings: Hashable, Sendable {
     public var port: UInt16
     /// Serve `/health` and `/metrics` without login.
     public var opensHealth: Bool
+    /// The file of Chart.js, which draws the trends.
+    public var chart: String
 
-    public init(host: String = "127.0.0.1", port: UInt16 = 8080, opensHealth: Bool = true) {
+    public init(
+        host: String = "127.0.0.1",
+        port: UInt16 = 8080,
+        opensHealth: Bool = true,
+        chart: String = "/usr/share/javascript/chart.js/chart.min.js"
+    ) {
         self.host = host
         self.port = port
         self.opensHealth = opensHealth
+        self.chart = chart
     }
 }

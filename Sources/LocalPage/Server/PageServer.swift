@@ -61,8 +61,12 @@ public struct PageServer: Sendable {
         router.add(middleware: SecurityHeaders())
         router.add(middleware: ProblemAnswers())
         router.add(middleware: SignIn(desk: desk))
-        for asset in PageAsset.all {
-            router.get(RouterPath(asset.path)) { _, _ in asset.response() }
+        let chart = PageAssets.chart(at: settings.chart)
+        if chart == nil {
+            logger.warning("no trends: \(settings.chart) is not there; install libjs-chart.js")
+        }
+        for asset in PageAssets.own + [chart].compactMap(\.self) {
+            router.get(RouterPath(asset.path)) { request, _ in asset.response(to: request) }
         }
         let api = router.group("api")
         for group in groups { group.add(to: api) }
@@ -136,38 +140,5 @@ private struct SecurityHeaders<Context: RequestContext>: RouterMiddleware {
         response.headers[.xContentTypeOptions] = "nosniff"
         if let name = HTTPField.Name("Referrer-Policy") { response.headers[name] = "no-referrer" }
         return response
-    }
-}
-
-/// One file of the page, compiled into the program.
-private struct PageAsset: Sendable {
-    let path: String
-    let type: String
-    let bytes: [UInt8]
-
-    static let all = [
-        PageAsset(
-            path: "/",
-            type: "text/html; charset=utf-8",
-            bytes: PackageResources.index_html
-        ),
-        PageAsset(
-            path: "/page.css",
-            type: "text/css; charset=utf-8",
-            bytes: PackageResources.page_css
-        ),
-        PageAsset(
-            path: "/page.js",
-            type: "text/javascript; charset=utf-8",
-            bytes: PackageResources.page_js
-        ),
-    ]
-
-    func response() -> Response {
-        Response(
-            status: .ok,
-            headers: [.contentType: type, .cacheControl: "no-cache"],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
-        )
     }
 }

@@ -50,7 +50,8 @@ extension DecodingContext {
         let settings = PageSettings(
             host: reader.read(Keys.host),
             port: reader.read(Keys.port),
-            opensHealth: reader.read(Keys.openHealth)
+            opensHealth: reader.read(Keys.openHealth),
+            chart: reader.read(Keys.chart)
         )
         reader.finish(Keys.section)
         return settings

@@ -320,10 +320,17 @@ enum GatewayKeys {
             shown: "true",
             "Serve `/health` and `/metrics` without login. They hold no secrets."
         )
+        static let chart = KeyWithFallback(
+            "chart",
+            .path,
+            else: PageSettings().chart,
+            shown: "`/usr/share/javascript/chart.js/chart.min.js`",
+            "Chart.js, which draws the trends; where Debian's `libjs-chart.js` puts it. 3.9 is known to do."
+        )
         static let section = KeySection(
             path: "page",
             meaning: "The local page's listener.",
-            keys: [host.entry, port.entry, openHealth.entry]
+            keys: [host.entry, port.entry, openHealth.entry, chart.entry]
         )
     }
 }
