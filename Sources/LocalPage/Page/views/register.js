@@ -83,7 +83,7 @@ function fields(value, { areas, modules }) {
   const known = new Set(modules);
   if (value.module && !known.has(value.module)) modules = [value.module, ...modules];
   return [
-    one("tag_number", { maxlength: 64, autocapitalize: "characters" }),
+    one("tag_number", { maxlength: 64, autocapitalize: "characters", readonly: value.tag_number !== undefined }),
     choice("instrument_type", texts.type),
     one("measured_variable", { maxlength: 120, isWide: true }),
     number("range_min"), number("range_max"), one("unit", { maxlength: 32 }),
