@@ -228,10 +228,4 @@ extension WallTime {
         Date(timeIntervalSince1970: Double(nanosecondsSince1970) / 1e9)
             .formatted(.iso8601)
     }
-
-    /// The time that `text` names in ISO 8601 with a zone.
-    init?(iso8601 text: String) {
-        guard let time = CommandDecoder.date(text) else { return nil }
-        self = time
-    }
 }
