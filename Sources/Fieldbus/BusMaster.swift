@@ -14,6 +14,7 @@ public actor BusMaster: ModbusBus {
     private nonisolated let isClosed = Atomic<Bool>(false)
     private let wire: any Wire
     private let clock: @Sendable () -> ClockState
+    private nonisolated let frames = Locked<[UnitAddress: BusFrames]>([:])
 
     /// The bus as it was configured.
     public nonisolated let settings: BusSettings
@@ -63,6 +64,9 @@ public actor BusMaster: ModbusBus {
         thread.submit { self.assumeIsolated { $0.wire.close() } }
     }
 
+    /// The last exchange with every unit that was asked.
+    public nonisolated var lastFrames: [UnitAddress: BusFrames] { frames.withLock { $0 } }
+
     private func perform(_ request: BusRequest, _ reply: (BusReply) -> Void) {
         let exchange =
             isClosed.load(ordering: .acquiring)
@@ -72,6 +76,10 @@ public actor BusMaster: ModbusBus {
             wall: WallTime(nanosecondsSince1970: wallNow()),
             clock: clock()
         )
+        if let (sent, heard) = wire.frames {
+            let last = BusFrames(request: sent, reply: heard, at: stamp.wall)
+            frames.withLock { $0[request.unit] = last }
+        }
         reply(
             BusReply(
                 request: request,

@@ -124,9 +124,14 @@ func awaitReadable(_ descriptor: Int32, until deadline: Int64, now: Int64) -> Re
 struct FrameBuffer {
     private(set) var bytes = [UInt8](repeating: 0, count: BusLimits.buffer)
     private(set) var filled = 0
+    /// All that came since `forgetHeard`, whatever was made of it; at most `Limits.frameBytes`.
+    private(set) var heard: [UInt8] = []
 
     /// The first byte, if any.
     var first: UInt8? { filled > 0 ? bytes[0] : nil }
+
+    /// What comes from now on is heard afresh.
+    mutating func forgetHeard() { heard.removeAll(keepingCapacity: true) }
 
     mutating func clear() { filled = 0 }
 
@@ -162,7 +167,10 @@ struct FrameBuffer {
             } while count < 0 && errno == EINTR
             return count < 0 ? -Int(errno) : count
         }
-        if count > 0 { filled += count }
+        guard count > 0 else { return count }
+        filled += count
+        let room = min(count, Limits.frameBytes - heard.count)
+        if room > 0 { heard.append(contentsOf: bytes[start..<(start + room)]) }
         return count
     }
 

@@ -14,6 +14,8 @@ struct Exchange {
 protocol Wire: AnyObject {
     /// One transaction, from opening the link if need be to the reply or its deadline.
     func exchange(_ request: BusRequest) -> Exchange
+    /// What was sent last, and what came after it; nil: nothing was sent in the last exchange.
+    var frames: (request: [UInt8], reply: [UInt8])? { get }
     /// Closes the link; the next exchange opens it again.
     func close()
 }
@@ -39,6 +41,9 @@ final class RTUWire: Wire {
     private var quietUntil: Int64 = 0
     private var strayBytes = 0
     private var strayWasReply = false
+    private var hasSent = false
+
+    var frames: (request: [UInt8], reply: [UInt8])? { hasSent ? (frame, buffer.heard) : nil }
 
     private struct UnitState {
         var ledger = ReplyLedger()
@@ -56,6 +61,7 @@ final class RTUWire: Wire {
     func exchange(_ request: BusRequest) -> Exchange {
         strayBytes = 0
         strayWasReply = false
+        hasSent = false
         let outcome: Result<[UInt16], BusFault>
         do throws(BusFault) {
             outcome = .success(try run(request))
@@ -217,12 +223,14 @@ final class RTUWire: Wire {
         let shape = ReplyShape(request)
         ModbusFrame.writeRTU(request, into: &frame)
         buffer.clear()
+        buffer.forgetHeard()
         guard port != nil else { throw .linkLost(errno: ENODEV) }
         let start = monotonicNow()
         let horizon = max(BusLimits.lateReply, (request.responseTimeout * 10).count)
         units[request.unit.rawValue, default: UnitState()].ledger
             .asked(shape, at: start, expires: saturating(start, horizon))
         try port?.send(frame)
+        hasSent = true
         lastUnit = request.unit
         lastActivity = start + serial.time(characters: Double(frame.count)).count
         // The timeout is the unit's; the time that both frames need on the wire is the baud's.

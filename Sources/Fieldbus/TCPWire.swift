@@ -22,6 +22,9 @@ final class TCPWire: Wire {
     private var lastUnit: UnitAddress?
     private var strayBytes = 0
     private var strayWasReply = false
+    private var hasSent = false
+
+    var frames: (request: [UInt8], reply: [UInt8])? { hasSent ? (frame, buffer.heard) : nil }
 
     /// The lock file of the address, or the fact that none can be had and none is held.
     private enum HeldLock: ~Copyable {
@@ -45,6 +48,7 @@ final class TCPWire: Wire {
     func exchange(_ request: BusRequest) -> Exchange {
         strayBytes = 0
         strayWasReply = false
+        hasSent = false
         let outcome: Result<[UInt16], BusFault>
         do throws(BusFault) {
             outcome = .success(try run(request))
@@ -153,7 +157,9 @@ final class TCPWire: Wire {
         transaction &+= 1
         ModbusFrame.writeTCP(request, transaction: transaction, into: &frame)
         let start = monotonicNow()
+        buffer.forgetHeard()
         try send()
+        hasSent = true
         lastUnit = request.unit
         lastActivity = start
         let deadline = saturating(start, request.responseTimeout.count)

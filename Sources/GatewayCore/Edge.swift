@@ -84,6 +84,22 @@ public struct BusReply: Sendable {
     }
 }
 
+/// The last exchange with one unit, byte by byte: for whoever looks for a fault on the line.
+public struct BusFrames: Hashable, Sendable {
+    /// As it was sent.
+    public var request: [UInt8]
+    /// All that came after it, be it no answer at all; the first `Limits.frameBytes` of it.
+    public var reply: [UInt8]
+    /// When the exchange was over.
+    public var at: WallTime
+
+    public init(request: [UInt8], reply: [UInt8], at: WallTime) {
+        self.request = request
+        self.reply = reply
+        self.at = at
+    }
+}
+
 /// One bus: one thread, one owner, one transaction at a time.
 public protocol ModbusBus: Sendable {
     /// Queues a transaction; `reply` is called exactly once, on the bus's own thread.

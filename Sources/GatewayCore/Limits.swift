@@ -31,4 +31,6 @@ public enum Limits {
     public static let batchReadings = 1000
     /// Most consecutive refusals of one message before it is quarantined.
     public static let refusals = 3
+    /// Bytes kept of what a unit last sent: the longest Modbus frame, over TCP.
+    public static let frameBytes = 260
 }
