@@ -94,7 +94,10 @@ public final class JournalReader {
             let runs = try archive.runs()
             let span = from.nanosecondsSince1970...(to.nanosecondsSince1970 - 1)
             var start = RowKey(rowid: 0)
-            if let after, let run = runs.last(where: { $0.epoch == after.epoch }) {
+            if let after {
+                guard let run = runs.last(where: { $0.epoch == after.epoch }) else {
+                    return Page(rows: [], next: nil)
+                }
                 start = RowKey(run: run.number, sequence: after.sequence)
             }
             var page = Page(rows: [], next: nil)
@@ -158,6 +161,9 @@ public final class JournalReader {
         case audit = 2
     }
 
+    /// A record and where it stands.
+    public typealias PlacedRecord = (position: Position, record: SequencedRecord)
+
     /// Records, newest first: of a kind, of an instrument, or of one alert.
     public func records(
         kind: RecordKind? = nil,
@@ -165,32 +171,76 @@ public final class JournalReader {
         alert: AlertID? = nil,
         before: Position? = nil,
         limit: Int = 100
-    ) throws(StoreFault) -> [(position: Position, record: SequencedRecord)] {
+    ) throws(StoreFault) -> [PlacedRecord] {
+        try recordPage(
+            kind: kind,
+            instrument: instrument,
+            alert: alert,
+            before: before,
+            limit: limit
+        ).rows
+    }
+
+    /// As `records`, and where the next page begins; nil: there is nothing more. Damaged records are
+    /// left out, so a page may hold fewer than `limit` and still have a next.
+    ///
+    /// - latestOnly: of every alert only its last step.
+    public func recordPage(
+        kind: RecordKind? = nil,
+        instrument: InstrumentID? = nil,
+        alert: AlertID? = nil,
+        latestOnly: Bool = false,
+        before: Position? = nil,
+        limit: Int
+    ) throws(StoreFault) -> (rows: [PlacedRecord], next: Position?) {
         try reading {
             let runs = try archive.runs()
-            let run = before.flatMap { before in runs.last { $0.epoch == before.epoch } }
-            let end = run.map {
-                RowKey(run: $0.number, sequence: before?.sequence ?? 0).rowid
+            var end: Int64?
+            if let before {
+                // A run that is gone holds nothing, and there is nothing before it.
+                guard let run = runs.last(where: { $0.epoch == before.epoch }) else {
+                    return ([], nil)
+                }
+                end = RowKey(run: run.number, sequence: before.sequence).rowid
             }
-            return try archive.database.rows(
+            // Only the conditions that are asked for, so that each finds its index.
+            var conditions = ["key < ?1"]
+            if kind != nil { conditions.append("kind = ?2") }
+            if instrument != nil { conditions.append("instrument = ?3") }
+            if alert != nil { conditions.append("alert = ?4") }
+            if latestOnly {
+                conditions.append(
+                    """
+                    NOT EXISTS (SELECT 1 FROM record n WHERE n.alert = r.alert
+                      AND n.key > r.key AND n.alert IS NOT NULL)
+                    """
+                )
+            }
+            var last: RowKey?
+            var seen = 0
+            let rows = try archive.database.rows(
                 """
-                SELECT key, monotonic, wall, clock, body, checksum FROM record
-                WHERE key < ?1 AND (?2 IS NULL OR kind = ?2)
-                  AND (?3 IS NULL OR instrument = ?3) AND (?4 IS NULL OR alert = ?4)
-                ORDER BY key DESC LIMIT ?5
+                SELECT key, monotonic, wall, clock, body, checksum FROM record r
+                WHERE \(conditions.joined(separator: " AND ")) ORDER BY key DESC LIMIT ?5
                 """,
                 .integer(end ?? .max),
                 .optional(kind?.rawValue),
                 .optional(instrument.map { Int64($0.rawValue) }),
                 .optional(alert?.description),
                 .integer(Int64(max(1, limit)))
-            ) { row -> (Position, SequencedRecord)? in
-                let number = RowKey(rowid: row.integer(0)).run
-                guard let run = runs.last(where: { $0.number == number }),
+            ) { row -> PlacedRecord? in
+                let key = RowKey(rowid: row.integer(0))
+                last = key
+                seen += 1
+                guard let run = runs.last(where: { $0.number == key.run }),
                     let record = RecordRow.decode(row, run: run)
                 else { return nil }
                 return (Position(epoch: run.epoch, sequence: record.sequence), record)
             }.compactMap { $0 }
+            guard seen >= limit, let last,
+                let run = runs.last(where: { $0.number == last.run })
+            else { return (rows, nil) }
+            return (rows, Position(epoch: run.epoch, sequence: last.sequence))
         }
     }
 
@@ -209,6 +259,14 @@ public final class JournalReader {
     /// The latest baseline of each instrument.
     public func baselines() throws(StoreFault) -> [BaselineMark] {
         try reading { try archive.latestBaselines() }
+    }
+
+    /// Every baseline that was marked for an instrument, newest first.
+    public func baselines(
+        of instrument: InstrumentID,
+        limit: Int = 100
+    ) throws(StoreFault) -> [BaselineMark] {
+        try reading { try archive.baselines(of: instrument, limit: limit) }
     }
 
     /// The models in use, with their bodies.

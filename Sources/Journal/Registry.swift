@@ -33,6 +33,8 @@ public struct StoredModel: Hashable, Sendable {
     public var to: WallTime?
     /// What the baseline came to, in words.
     public var report: String?
+    /// Checksum of its body (CRC-32C over the instrument's number and the bytes), once stored.
+    public var checksum: UInt32?
 
     public init(
         instrument: InstrumentID,
@@ -365,6 +367,14 @@ extension Archive {
         ) { RegisterRow.decode(BaselineMark.self, $0.text(0)) }.compactMap { $0 }
     }
 
+    func baselines(of instrument: InstrumentID, limit: Int) throws -> [BaselineMark] {
+        try database.rows(
+            "SELECT body FROM baseline WHERE instrument=? ORDER BY id DESC LIMIT ?",
+            .integer(Int64(instrument.rawValue)),
+            .integer(Int64(max(1, limit)))
+        ) { RegisterRow.decode(BaselineMark.self, $0.text(0)) }.compactMap { $0 }
+    }
+
     func instruments() throws -> [RegisteredInstrument] {
         try database.rows("SELECT id, tag, settings, retired FROM instrument ORDER BY id") {
             row -> RegisteredInstrument? in
@@ -382,11 +392,12 @@ extension Archive {
         try database.rows(
             """
             SELECT version, trained_at, trained_by, windows, contamination, wanted_rate,
-              feature_version, active, baseline_from, baseline_to, report FROM model WHERE instrument=? ORDER BY version DESC
+              feature_version, active, baseline_from, baseline_to, report, checksum
+            FROM model WHERE instrument=? ORDER BY version DESC
             """,
             .integer(Int64(instrument.rawValue))
         ) {
-            StoredModel(
+            var model = StoredModel(
                 instrument: instrument,
                 version: Int(clamping: $0.integer(0)),
                 trainedAt: WallTime(nanosecondsSince1970: $0.integer(1)),
@@ -400,6 +411,8 @@ extension Archive {
                 to: $0.isNull(9) ? nil : WallTime(nanosecondsSince1970: $0.integer(9)),
                 report: $0.optionalText(10)
             )
+            model.checksum = UInt32(truncatingIfNeeded: $0.integer(11))
+            return model
         }
     }
 

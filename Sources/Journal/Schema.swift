@@ -51,6 +51,7 @@ enum Schema {
           body TEXT NOT NULL);
         CREATE INDEX baseline_of_instrument ON baseline(instrument);
         """,
+        "CREATE INDEX record_of_instrument ON record(instrument) WHERE instrument IS NOT NULL;",
     ]
 
     static var version: Int64 { Int64(migrations.count) }
