@@ -188,6 +188,9 @@ public struct RelayLogic: Sendable {
 
     // MARK: What comes out
 
+    /// When the test under way ends; nil: none is.
+    public var testEnds: MonotonicTime? { test?.ends }
+
     /// When `advance` is due at the latest.
     public var nextDeadline: MonotonicTime {
         var next = MonotonicTime.distantFuture

@@ -171,6 +171,14 @@ extension Gateway {
         return (result, effects)
     }
 
+    /// Adds what somebody on the box did to the audit log.
+    public mutating func note(_ entry: AuditEntry, at now: MonotonicTime) -> [Effect] {
+        var effects: [Effect] = []
+        record(.audit(entry), at: stamp(at: now))
+        commitIfDue(at: now, into: &effects)
+        return effects
+    }
+
     /// Why a command from afar may not be carried out at this time of day.
     private func late(_ command: GatewayCommand, at now: MonotonicTime) -> String? {
         guard clock.clock.isTrusted else {
@@ -187,11 +195,47 @@ extension Gateway {
         at now: MonotonicTime,
         into effects: inout [Effect]
     ) -> CommandResult {
+        let old = standing(of: command.act)
         let result = act(command, asker: asker, at: now, into: &effects)
         guard case .done = result else { return result }
-        audit("command.\(command.name)", command.subject, command.note, by: command.by, at: now)
+        let new = [standing(of: command.act), command.note].compactMap(\.self)
+        let entry = AuditEntry(
+            who: command.by,
+            action: "command.\(command.name)",
+            subject: command.subject,
+            old: old,
+            new: new.isEmpty ? nil : new.joined(separator: ": ")
+        )
+        record(.audit(entry), at: stamp(at: now))
         commitIfDue(at: now, into: &effects)
         return .done
+    }
+
+    /// How what an act is about stands at this moment, in a word, for the audit.
+    private func standing(of act: GatewayCommand.Act) -> String? {
+        func standing(_ id: AlertID) -> String {
+            alarms.desk.openAlerts.first { $0.id == id }?.alarmState.rawValue ?? "resolved"
+        }
+        switch act {
+        case .alert(let action):
+            switch action {
+            case .acknowledge(let id), .resolve(let id), .shelve(let id, _, _), .unshelve(let id),
+                .resetLatch(let id):
+                return standing(id)
+            case .resetLatches, .startMaintenance, .endMaintenance, .takeOutOfService,
+                .returnToService:
+                return nil
+            }
+        case .instrument(let tag, _):
+            guard let id = settings.instruments.first(where: { $0.tag.text == tag })?.id else {
+                return nil
+            }
+            let notices = alarms.desk.alerts(of: id).filter(\.isNotice).map(\.key.detail)
+            return notices.isEmpty ? "in service" : notices.joined(separator: ", ")
+        case .silenceHorn: return alarms.relay.horn ? "sounding" : "silent"
+        case .testRelay: return alarms.relay.demand.rawValue
+        case .resend: return nil
+        }
     }
 
     /// Adds an entry to the audit log.

@@ -35,6 +35,13 @@ public struct GatewaySnapshot: Sendable, Codable {
         public var nominal: Double?
         public var location: String
         public var processUnit: String
+        public var associatedEquipment: String
+        public var accuracyClass: String
+        public var criticality: String
+        public var calibrationIntervalDays: Int?
+        public var limits: ProcessLimits
+        /// Seconds between two readings as they are expected.
+        public var expectedInterval: Double
         public var module: String
         public var channel: Int
         public var value: Double?
@@ -59,6 +66,9 @@ public struct GatewaySnapshot: Sendable, Codable {
         /// The span that it is trained on next, unless another one is named; nil: none is marked.
         public var baseline: BaselineMark?
         public var calibration: Calibration
+        /// Until when its alarms are suppressed after maintenance; nil: they are not.
+        public var suppressedUntil: WallTime?
+        public var isOutOfService: Bool
     }
     /// Where an instrument stands with its calibration.
     public struct Calibration: Sendable, Codable {
@@ -95,6 +105,12 @@ public struct GatewaySnapshot: Sendable, Codable {
         /// Civil time, nanoseconds since 1970.
         public var raisedAt: WallTime
         public var acknowledgedBy: String?
+        /// The instrument's number; nil: it is about a part of the gateway.
+        public var instrument: UInt32?
+        /// Until when it is shelved or, for a notice, until when the instrument is under maintenance.
+        public var until: WallTime?
+        /// Only says that an instrument is under maintenance or out of service.
+        public var isNotice: Bool
     }
     /// What the alarm output is told, and why.
     public struct AlarmOutput: Sendable, Codable {
@@ -104,6 +120,8 @@ public struct GatewaySnapshot: Sendable, Codable {
         public var isHornOn: Bool
         /// The alert that came first since none drove the relay.
         public var firstOut: String?
+        /// When the test under way ends; nil: none is.
+        public var testUntil: WallTime?
     }
     public struct Store: Sendable, Codable {
         public var isWorking: Bool
@@ -176,7 +194,7 @@ extension Gateway {
             epoch: epoch.hex,
             uptime: (now - started).seconds,
             clock: clock.clock,
-            wall: clock.wall + (now - clock.monotonic),
+            wall: wall(of: now),
             buses: buses.map { snapshot($0, at: now) },
             instruments: instruments.indices.map { snapshot($0, at: now) },
             store: storeSnapshot(),
@@ -186,13 +204,16 @@ extension Gateway {
                 demand: alarms.relay.demand.rawValue,
                 reasons: alarms.relay.reasons.map(\.words),
                 isHornOn: alarms.relay.horn,
-                firstOut: alarms.relay.firstOut?.description
+                firstOut: alarms.relay.firstOut?.description,
+                testUntil: alarms.relay.testEnds.map { wall(of: $0) }
             ),
             jobs: jobs.statuses,
             shadow: shadow,
             alarmFigures: alarmFigures(at: now)
         )
     }
+
+    private func wall(of time: MonotonicTime) -> WallTime { clock.wall + (time - clock.monotonic) }
 
     private func alarmFigures(at now: MonotonicTime) -> GatewaySnapshot.AlarmFigures {
         // A copy: looking must not change what is looked at.
@@ -252,6 +273,12 @@ extension Gateway {
             nominal: settings.nominal,
             location: settings.location,
             processUnit: settings.processUnit,
+            associatedEquipment: settings.associatedEquipment,
+            accuracyClass: settings.accuracyClass,
+            criticality: settings.criticality.rawValue,
+            calibrationIntervalDays: settings.calibrationIntervalDays,
+            limits: settings.limits,
+            expectedInterval: settings.expectedInterval.seconds,
             module: settings.module,
             channel: settings.channel,
             value: last?.value,
@@ -274,7 +301,15 @@ extension Gateway {
             },
             model: alarms.models[index],
             baseline: baselines.first { $0.instrument == settings.id },
-            calibration: calibration(of: settings.id, at: now)
+            calibration: calibration(of: settings.id, at: now),
+            suppressedUntil: notice(ConditionKey.maintenance, of: settings.id)?.shelf?.end,
+            isOutOfService: notice(ConditionKey.outOfService, of: settings.id) != nil
+        )
+    }
+
+    private func notice(_ detail: String, of instrument: InstrumentID) -> OpenAlert? {
+        alarms.desk.alert(
+            of: ConditionKey(instrument: instrument, type: .system, detail: detail)
         )
     }
 
@@ -395,5 +430,13 @@ extension GatewaySnapshot.Alert {
         explanation = alert.explanation
         raisedAt = alert.raisedAt.wall
         acknowledgedBy = alert.acknowledgedBy
+        instrument = alert.key.instrument?.rawValue
+        until = alert.shelf?.end
+        isNotice = alert.isNotice
     }
+}
+
+extension AlertShelf {
+    /// When it ends, as far as the wall clock can be believed.
+    fileprivate var end: WallTime { from.wall + length }
 }
