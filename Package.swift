@@ -92,7 +92,8 @@ let package = Package(
         edge(
             "LocalPage",
             core + [
-                "Runtime", "People", log, .product(name: "Hummingbird", package: "hummingbird"),
+                "Runtime", "People", "Journal", log,
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -127,7 +128,10 @@ let package = Package(
         tests("UplinkTests", core + ["Uplink", "TestSupport"]),
         tests("RelayTests", core + ["Relay", "TestSupport"]),
         tests("ProfilesTests", core + ["Profiles", "TestSupport"]),
-        tests("LocalPageTests", core + ["LocalPage", "People", "Runtime", log, "TestSupport"]),
+        tests(
+            "LocalPageTests",
+            core + ["LocalPage", "People", "Journal", "Runtime", log, "TestSupport"]
+        ),
         tests("PlantTests", core + ["Plant", "Profiles", "Runtime", "TestSupport"]),
         tests("EvaluationTests", ["Signal", "Detection", "Evaluation", "TestSupport"]),
         tests("HouseTests", ["TestSupport"]),

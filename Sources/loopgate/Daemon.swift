@@ -14,21 +14,23 @@ import Uplink
 /// One life of the gateway, from a checked configuration to a clean end: opens the edges, wires
 /// them to the gateway's thread and closes them in order.
 final class Daemon: Service, PageDesk {
-    private let settings: GatewaySettings
+    let settings: GatewaySettings
     private let logger: Logger
     private let runtimeFolder: String?
     private let clock: WatchedClock
-    private let parts = Locked<Parts?>(nil)
+    let parts = Locked<Parts?>(nil)
     private let ended = Mailbox<String?>()
     private let onListening: @Sendable (Int) async -> Void
     private let configurationFault: String?
+    /// The demo's plant; nil: the plant is real.
+    let simulator: (any PlantSimulator)?
     /// Who waits for the end of which job.
-    private let waiters = Locked<[UInt64: AsyncStream<ControlAnswer>.Continuation]>([:])
+    let waiters = Locked<[UInt64: AsyncStream<ControlAnswer>.Continuation]>([:])
 
     let version = loopgateVersion
 
     /// What runs while the daemon does.
-    private struct Parts: Sendable {
+    struct Parts: Sendable {
         var gateway: GatewayThread
         var journal: JournalStore
         var buses: [BusID: BusMaster]
@@ -46,6 +48,7 @@ final class Daemon: Service, PageDesk {
         logger: Logger,
         runtimeFolder: String?,
         configurationFault: String? = nil,
+        simulator: (any PlantSimulator)? = nil,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.settings = settings
@@ -53,6 +56,7 @@ final class Daemon: Service, PageDesk {
         self.runtimeFolder = runtimeFolder
         self.onListening = onListening
         self.configurationFault = configurationFault
+        self.simulator = simulator
         clock = WatchedClock(SystemClock(trustsRTC: settings.trustsRTC))
     }
 
@@ -110,34 +114,6 @@ final class Daemon: Service, PageDesk {
 
     /// Whoever the token belongs to.
     func signedIn(bearing token: String) async -> SignedIn? { nil }
-
-    /// Carries out a command of somebody on this box; a job is waited for where `waiting`.
-    func execute(_ name: String, _ payload: String, waiting: Bool) async -> ControlAnswer {
-        let command: GatewayCommand
-        switch CommandDecoder.decode(
-            UplinkCommand(name: name, payload: payload, retained: false)
-        ) {
-        case .success(let decoded): command = decoded
-        case .failure(let refusal): return ControlAnswer(isDone: false, text: refusal.reason)
-        }
-        guard let gateway = parts.withLock({ $0?.gateway }) else { return .silence }
-        let (answers, waiter) = AsyncStream.makeStream(of: ControlAnswer.self)
-        let result: CommandResult? = await gateway.ask { [waiters] gateway, now in
-            let (result, effects) = gateway.execute(command, at: now)
-            // Before the job begins, so that its end cannot be missed.
-            if case .started(let job) = result, waiting { waiters.withLock { $0[job] = waiter } }
-            return (result, effects)
-        }
-        switch result {
-        case nil: return .silence
-        case .done: return ControlAnswer(isDone: true, text: "done")
-        case .refused(let reason): return ControlAnswer(isDone: false, text: reason)
-        case .started(let job):
-            guard waiting else { return ControlAnswer(isDone: true, text: "started", job: job) }
-            for await answer in answers { return answer }
-            return .silence
-        }
-    }
 
     // MARK: Opening
 

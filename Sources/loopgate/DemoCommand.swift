@@ -112,12 +112,13 @@ struct DemoCommand: AsyncParsableCommand {
         _ running: DemoPlant.Running,
         _ past: (from: WallTime, to: WallTime)
     ) async throws {
-        var logger = Logger(label: "loopgate")
-        logger.logLevel = .warning
+        LogLevel.set("warning")
+        let logger = LogLevel.logger("loopgate")
         let daemon = Daemon(
             settings: settings,
             logger: logger,
             runtimeFolder: nil,
+            simulator: DemoSimulator(running),
             onListening: { port in
                 say("page    http://127.0.0.1:\(port)/   (health at /health, metrics at /metrics)")
                 say(

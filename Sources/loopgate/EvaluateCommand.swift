@@ -24,6 +24,9 @@ struct EvaluateCommand: AsyncParsableCommand {
     @Flag(help: "Instead: what the detectors cost on this machine.")
     var cost = false
 
+    @Flag(help: "Instead: how long trends take in a week of 64 instruments, which is made for it.")
+    var trends = false
+
     func validate() throws {
         guard (drift ?? 1) > 0, days > 0 else {
             throw ValidationError("--drift and --days must be above 0")
@@ -32,6 +35,7 @@ struct EvaluateCommand: AsyncParsableCommand {
 
     func run() async throws {
         if cost { return try sayCost() }
+        if trends { return try await sayTrends() }
         if let drift { return try sayDrift(drift) }
         try evaluate(data: data, out: out) { print($0) }
     }
@@ -47,6 +51,16 @@ struct EvaluateCommand: AsyncParsableCommand {
         line("learning from a baseline of 4 h 20 min", cost.millisecondsPerBaseline, "ms")
         line("model of one instrument", Double(cost.modelBytes) / 1_024, "KiB")
         line("detector state of one instrument", Double(cost.stateBytes) / 1_024, "KiB")
+    }
+
+    private func sayTrends() async throws {
+        for cost in try await TrendBenchmark.run() {
+            func round(_ milliseconds: Double) -> Double { (milliseconds * 10).rounded() / 10 }
+            print(
+                "trend of \(cost.hours) h: \(cost.points) points, median \(round(cost.median)) ms, "
+                    + "worst \(round(cost.worst)) ms"
+            )
+        }
     }
 
     private func sayDrift(_ runs: Int) throws {

@@ -117,9 +117,8 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     private static func logger(_ level: String) -> Logger {
-        var logger = Logger(label: "loopgate")
-        logger.logLevel = Logger.Level(rawValue: level) ?? .info
-        return logger
+        LogLevel.set(level)
+        return LogLevel.logger("loopgate")
     }
 
     /// The service group's own chatter is not for the operator.

@@ -15,7 +15,12 @@ import Testing
         let answer: GatewaySnapshot?
         let version = "1.2.3"
         func snapshot() async -> GatewaySnapshot? { answer }
+        let settings = GatewaySettings(gateway: "gw")
+        let logLevel = "info"
         func signedIn(bearing token: String) async -> SignedIn? { nil }
+        func setLogLevel(_ level: String) {}
+        func audit(_ entry: AuditEntry) async {}
+        func carryOut(_ command: GatewayCommand, waiting: Bool) async -> ControlAnswer { .silence }
         func execute(_ name: String, _ payload: String, waiting: Bool) async -> ControlAnswer {
             .silence
         }

@@ -3,7 +3,7 @@ import Hummingbird
 import People
 
 /// What the daemon offers to the page: state, commands and people.
-public protocol PageDesk: ControlDesk {
+public protocol PageDesk: GatewayDesk {
     /// Whoever the token belongs to; nil: it is forged, expired, or its session has ended.
     func signedIn(bearing token: String) async -> SignedIn?
 }

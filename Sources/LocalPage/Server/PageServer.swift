@@ -54,12 +54,16 @@ public struct PageServer: Sendable {
     }
 
     /// What is served below `/api`, group by group.
-    private var groups: [any PageRoutes] { [PeopleRoutes(desk: desk)] }
+    private var groups: [any PageRoutes] {
+        [PeopleRoutes(desk: desk), OpenAPIRoutes(version: desk.version)]
+            + APIParts(desk: desk).routes
+    }
 
-    private func router() -> Router<PageContext> {
+    func router() -> Router<PageContext> {
         let router = Router(context: PageContext.self)
         router.add(middleware: SecurityHeaders())
         router.add(middleware: ProblemAnswers())
+        router.add(middleware: KnownMethods())
         router.add(middleware: SignIn(desk: desk))
         let chart = PageAssets.chart(at: settings.chart)
         if chart == nil {

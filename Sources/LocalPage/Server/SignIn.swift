@@ -18,10 +18,15 @@ struct SignIn: RouterMiddleware {
         next: (Request, PageContext) async throws -> Response
     ) async throws -> Response {
         var context = context
-        if let token = Self.bearer(request) ?? request.cookies[Self.cookie]?.value {
+        if let token = Self.token(of: request) {
             context.signedIn = await desk.signedIn(bearing: token)
         }
         return try await next(request, context)
+    }
+
+    /// The token that a request bears, be it good or not.
+    static func token(of request: Request) -> String? {
+        bearer(request) ?? request.cookies[cookie]?.value
     }
 
     private static func bearer(_ request: Request) -> String? {
