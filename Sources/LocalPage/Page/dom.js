@@ -51,12 +51,15 @@ export function facts(entries, attributes) {
     .map(([term, value]) => h("div", null, h("dt", null, term), h("dd", null, value))));
 }
 
-/** A table that scrolls sideways within itself; rows are arrays of texts or elements. */
-export function table(caption, heads, rows, { numeric = [] } = {}) {
-  const cell = (content, index) => h("td", { class: numeric.includes(index) ? "number" : null },
+/**
+ * A table that scrolls sideways within itself; rows are arrays of texts or elements. One that `stacks`
+ * puts its cells below each other on a phone: the roles keep it a table for screen readers.
+ */
+export function table(caption, heads, rows, { numeric = [], stacks = true } = {}) {
+  const cell = (content, index) => h("td", { role: "cell", class: numeric.includes(index) ? "number" : null, "data-head": heads[index] },
     content === null || content === undefined ? "–" : content);
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    h("table", null, h("caption", { class: "hidden" }, caption),
-      h("thead", null, h("tr", null, heads.map((text) => h("th", { scope: "col" }, text)))),
-      h("tbody", null, rows.map((row) => h("tr", null, row.map(cell))))));
+    h("table", { role: "table", class: stacks ? "stacks" : null }, h("caption", { class: "hidden" }, caption),
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map((text) => h("th", { scope: "col", role: "columnheader" }, text)))),
+      h("tbody", { role: "rowgroup" }, rows.map((row) => h("tr", { role: "row" }, row.map(cell))))));
 }

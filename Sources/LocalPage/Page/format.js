@@ -23,6 +23,7 @@ export function plain(value) {
 
 /** Decimals that show about a ten-thousandth of a range. */
 export function digitsFor(low, high) {
+  if (low === null || high === null) return 2;
   const span = Math.abs(high - low);
   return span >= 1000 ? 0 : span >= 100 ? 1 : span >= 10 ? 2 : 3;
 }

@@ -7,10 +7,13 @@ import { state, tell } from "./store.js";
 const pollEvery = 30_000;
 /** Silence on an open stream that makes the page ask by itself. */
 const silenceLimit = 20_000;
+/** What comes on a stream this soon after its opening was there before. */
+const settled = 3_000;
 
 let stream = null;
 let timers = [];
 let lastEvent = 0;
+let openedAt = 0;
 let lastPoll = 0;
 let isPolling = false;
 let generation = 0;
@@ -41,11 +44,15 @@ function open() {
   close();
   if (document.hidden) return;
   stream = new EventSource("/api/events");
-  lastEvent = Date.now();
-  stream.addEventListener("open", () => setConnection("live"));
+  lastEvent = openedAt = Date.now();
+  stream.addEventListener("open", () => {
+    if (state.connection === "lost") poll();
+    setConnection("live");
+  });
   stream.addEventListener("error", () => {
-    // A browser tries again by itself unless it was refused; a poll tells the two apart.
-    if (state.connection === "live") setConnection("polling");
+    // The browser tries again by itself, unless it was refused: then the next poll opens a new stream.
+    if (state.connection === "polling" || state.connection === "lost") return;
+    setConnection("polling");
     poll();
   });
   take("readings", takeReadings);
@@ -73,11 +80,13 @@ function take(name, action) {
 
 function beat() {
   tell("tick");
+  if (document.hidden) return;
   const now = Date.now();
-  const isSilent = !stream || stream.readyState !== EventSource.OPEN || now - lastEvent > silenceLimit;
-  if (!document.hidden && now - lastPoll >= (isSilent ? silenceLimit : pollEvery)) poll();
-  if (!document.hidden && (!stream || stream.readyState === EventSource.CLOSED) && now - lastPoll < 1500) open();
+  const isSilent = isOpen() && now - Math.max(lastEvent, lastPoll) > silenceLimit;
+  if (isSilent || now - lastPoll >= pollEvery) poll();
 }
+
+function isOpen() { return stream?.readyState === EventSource.OPEN; }
 
 function followVisibility() {
   if (document.hidden) close();
@@ -103,7 +112,10 @@ async function poll() {
     takeReadings(readings);
     takeAlerts(alerts);
     takeSummary(summary);
-    if (stream?.readyState !== EventSource.OPEN) setConnection("polling");
+    if (!isOpen()) setConnection("polling");
+    // Readings come each second: a stream that is open and silent is dead.
+    const isDead = !stream || stream.readyState === EventSource.CLOSED || (isOpen() && Date.now() - lastEvent > silenceLimit);
+    if (isDead) open();
     refreshed();
   } catch (problem) {
     if (mine === generation && problem.status !== 401) setConnection("lost");
@@ -170,8 +182,11 @@ function takeSummary(summary) {
 }
 
 function takeJob(job) {
+  const before = state.jobs.get(String(job.id));
   state.jobs.set(String(job.id), job);
-  tell("jobs", job);
+  // A new stream begins with all that is known: what is news is what changes later.
+  const isNews = before ? before.state !== job.state : Date.now() - openedAt > settled;
+  tell("jobs", { job, isNews });
 }
 
 function setConnection(word) {

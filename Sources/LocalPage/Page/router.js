@@ -43,12 +43,15 @@ export function render() {
   for (const { parts: pattern, show } of routes) {
     const values = match(pattern, parts);
     if (!values) continue;
+    const isFirst = !current;
     const isSamePlace = outlet.dataset.place === pattern[0] + (values.tag ?? "");
     current?.abort();
     current = new AbortController();
     outlet.replaceChildren(show(values, current.signal));
     outlet.dataset.place = pattern[0] + (values.tag ?? "");
     if (!isSamePlace) scrollTo(0, 0);
+    // What was pressed may be gone: who goes by keyboard continues at the view, not at the page's top.
+    if (!isFirst && document.activeElement === document.body) outlet.focus({ preventScroll: true });
     return;
   }
   location.replace("#/");

@@ -29,7 +29,10 @@ export function on(topics, listener, signal) {
   }
 }
 
-/** Says that `topic` has changed: instruments, readings, alerts, summary, relay, jobs, connection, tick. */
+/**
+ * Says that `topic` has changed: instruments, readings, alerts (with one that is new), summary, relay, jobs
+ * (with the job), connection, refreshed, theme; `tick` comes each second.
+ */
 export function tell(topic, detail) {
   changes.dispatchEvent(new CustomEvent(topic, { detail }));
 }
@@ -71,7 +74,7 @@ const oldAfter = 45;
 
 /** Whether a reading must not be taken for the present. */
 export function isStale(reading) {
-  if (!reading || reading.timestamp === null) return true;
+  if (!reading || reading.timestamp === null || state.connection === "lost") return true;
   return reading.stale || (Date.now() - reading.receivedAt) / 1000 > oldAfter;
 }
 

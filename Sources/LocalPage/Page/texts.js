@@ -109,7 +109,10 @@ export const texts = {
     search: "Search tag, name, place", nothing: "Nothing matches the filter.",
     everyArea: "All areas", everyType: "All types", everyState: "Any state", everySeverity: "Any severity", everyKind: "Any kind",
     label: { area: "Area", type: "Type", state: "State", order: "Order", severity: "Severity" },
-    state: { alert: "In alarm", distrusted: "Not good or stale", unhealthy: "Health below 65", calibration: "Calibration due", untrained: "Not trained" },
+    state: {
+      alert: "In alarm", distrusted: "Not good or stale", unhealthy: "Health below 65", calibration: "Calibration due", untrained: "Not trained",
+      retired: "Retired",
+    },
     order: { tag: "By tag", area: "By area", health: "Worst first" },
     count: (shown, all) => (shown === all ? plural(all, "instrument", "instruments") : `${shown} of ${all}`),
   },
@@ -173,7 +176,7 @@ export const texts = {
       reset: (alert) => `Latch of ${alert.tag_number} reset`,
     },
     since: (length) => `since ${length}`, lasted: (length) => `lasted ${length}`, gone: "condition gone",
-    times: (count) => `${count} times`, by: (who) => `acknowledged by ${who}`, byWhom: (who) => `by ${who}`,
+    shelvedUntil: (time) => `shelved until ${time}`, times: (count) => `${count} times`, by: (who) => `acknowledged by ${who}`, byWhom: (who) => `by ${who}`,
     story: "History and details", raised: "Raised", resolved: "Resolved", value: "Value", id: "Alert",
   },
 
@@ -204,10 +207,14 @@ export const texts = {
 
   status: { health: "Health", noPenalties: "Nothing is taken off.", learned: "Learned", calibration: "Calibration" },
   detector: { rule: "Limits", signal: "Signal", cusum: "Drift", stuck: "Stuck sensor", iforest: "Anomaly" },
-  detectorState: { normal: "Normal", "no-model": "Not trained", untrained: "Not trained", shadow: "In shadow" },
+  detectorState: {
+    ok: "Normal", "no-model": "Not trained", waiting: "Waiting for its first window", drifting: "Drift", stuck: "Stuck",
+    anomalous: "Unlike the baseline", "low-low": "Low-low", low: "Low", high: "High", "high-high": "High-high",
+    good: "Good", uncertain: "Uncertain", bad: "Bad",
+  },
   detectorKey: {
-    sum_up: "sum up", sum_down: "sum down", limit: "limit", milliamps: "mA", score_limit: "limit", distance_limit: "limit of distance",
-    low_low: "low-low", high_high: "high-high",
+    up: "sum up", down: "sum down", milliamps: "mA", score_limit: "limit of the score", distance_limit: "limit of the distance",
+    low_low: "low-low", high_high: "high-high", gap: "data gap", bad_readings: "bad readings", shadow: "in shadow: recorded, not alarmed",
   },
   maintenance: {
     start: "Maintenance", title: (tag) => `Maintenance at ${tag}`, minutes: "For how many minutes",
@@ -247,6 +254,7 @@ export const texts = {
     added: (tag) => `Calibration of ${tag} is recorded`,
     standing: (state, due) => (due ? `${state}; next due ${due}` : state),
     heads: ["Performed", "Result", "By", "Reference", "As found", "As left", "Notes"],
+    withError: (value, percent) => `${value} (${percent} %)`,
   },
   calibrationState: {
     "not-wanted": "No calibration wanted", never: "Never calibrated", unknown: "Unknown: the clock is not set", valid: "Valid",
@@ -277,12 +285,14 @@ export const texts = {
   counter: {
     requests: "Requests", replies: "Replies", timeouts: "Timeouts", crc_errors: "CRC errors", garbled: "Garbled", exceptions: "Exceptions",
     late_replies: "Late replies", noise_bytes: "Noise bytes", overruns: "Overruns", response_ms: "Response, ms", link_losses: "Link losses",
-    delivered: "Delivered", repeats: "Repeats",
+    published: "Published", delivered: "Delivered", repeats: "Repeats", refused: "Refused", quarantined: "In quarantine", thinned: "Thinned",
   },
   uplink: { broker: "Broker", fault: "Why", since: "For", backlog: "Backlog", inFlight: "In flight" },
   journal: {
     title: "Journal", storing: "storing", failing: "failing", fault: "Why", size: "Size", log: "Log", readings: "Readings this run",
-    pending: "Not stored yet", failures: "Failed commits", lastCommit: "Last commit",
+    pending: "Not stored yet", failures: "Failed commits", of: (size, quota) => `${size} of ${quota}`,
+    kept: { raw: "Readings kept", minute: "Minutes kept", hour: "Hours kept", day: "Days kept" },
+    forEver: "for ever", days: (count) => plural(count, "day", "days"),
   },
   relay: {
     words: "The relay fails safe: energised means that the gateway is alive and nothing is in alarm. An alarm, a hang, a crash or a lost supply opens it.",
@@ -314,8 +324,8 @@ export const texts = {
     changeable: "Can be changed here", saved: "Settings are saved",
   },
   simulator: {
-    running: "The simulated plant is running.", stopped: "The simulated plant stands still.", active: "Faults now",
-    quiet: "Nothing is wrong at the moment.", heads: ["Tag", "Fault", "Until"], tags: "Tags", tagsHint: "Separated by spaces; empty means all",
-    fault: "Fault", none: "None", start: "Start", stop: "Stop", notHere: "There is a simulated plant in the demo alone.",
+    running: "Something is wrong in the simulated plant, or will be.", stopped: "The simulated plant is well, and stays so.", active: "Faults now",
+    quiet: "No fault was begun by hand.", heads: ["Tag", "Fault"], tags: "Tags", tagsHint: "Separated by spaces; empty means all",
+    fault: "Fault", none: "One after the other", start: "Begin faults", stop: "End all faults", notHere: "There is a simulated plant in the demo alone.",
   },
 };

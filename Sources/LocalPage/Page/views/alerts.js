@@ -82,6 +82,7 @@ function row(alert, isOpen) {
         !alert.active && h("span", null, texts.alert.gone),
         alert.occurrences > 1 && h("span", null, texts.alert.times(alert.occurrences)),
         alert.acknowledged_by && h("span", null, texts.alert.by(alert.acknowledged_by)),
+        alert.shelved_until && h("span", null, texts.alert.shelvedUntil(moment(alert.shelved_until))),
         (alert.marks ?? []).map((mark) => chip(texts.alertMark[mark] ?? mark)))),
     h("div", { class: "acts" },
       alert.state === "raised" && button(texts.alert.acknowledge, () => act(alert, "acknowledge"), { class: "primary" }),

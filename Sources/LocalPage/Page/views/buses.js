@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { facts, h } from "../dom.js";
-import { age, bytes, length, moment, number } from "../format.js";
+import { bytes, length, moment, number } from "../format.js";
 import { link } from "../router.js";
 import { chip } from "../shapes.js";
 import { on, state } from "../store.js";
@@ -75,24 +75,25 @@ function modulePanel(module, key, open) {
 }
 
 function uplink(one) {
-  const counters = Object.entries(one.counters ?? {}).filter(([, value]) => typeof value === "number" && value > 0);
   return h("section", { class: "panel" },
     h("h3", null, one.name, " ", chip(one.up ? texts.bus.up : texts.bus.down, one.up ? "" : "strong")),
     facts([
       [texts.uplink.broker, one.broker], [texts.uplink.fault, one.up ? null : one.detail ?? one.reason],
-      [texts.uplink.since, one.since_seconds === undefined ? null : length(one.since_seconds)],
+      [texts.uplink.since, length(one.since_seconds)],
       [texts.uplink.backlog, number(one.backlog)], [texts.uplink.inFlight, number(one.in_flight)],
-      ...counters.map(([name, value]) => [texts.counter[name] ?? name.replaceAll("_", " "), number(value)]),
+      ...["published", "delivered", "repeats", "refused", "quarantined", "thinned"]
+        .filter((name) => one[name]).map((name) => [texts.counter[name], number(one[name])]),
     ]));
 }
 
 function journal(store) {
   return h("section", { class: "panel" },
-    h("h3", null, texts.journal.title, " ", chip(store.working === false ? texts.journal.failing : texts.journal.storing, store.working === false ? "strong" : "")),
+    h("h3", null, texts.journal.title, " ", chip(store.working ? texts.journal.storing : texts.journal.failing, store.working ? "" : "strong")),
     facts([
-      [texts.journal.fault, store.fault], [texts.journal.size, bytes(store.database_bytes ?? 0)],
-      [texts.journal.log, bytes(store.log_bytes ?? 0)], [texts.journal.readings, number(store.readings)],
+      [texts.journal.fault, store.fault], [texts.journal.size, texts.journal.of(bytes(store.database_bytes), bytes(store.quota_bytes))],
+      [texts.journal.log, bytes(store.log_bytes)], [texts.journal.readings, number(store.readings)],
       [texts.journal.pending, number(store.pending)], [texts.journal.failures, number(store.failures)],
-      [texts.journal.lastCommit, store.last_commit_age_seconds === undefined ? null : age(store.last_commit_age_seconds)],
+      ...Object.entries(store.retention_days ?? {}).map(([level, days]) =>
+        [texts.journal.kept[level] ?? level, days === null ? texts.journal.forEver : texts.journal.days(days)]),
     ]));
 }

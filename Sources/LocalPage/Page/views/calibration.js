@@ -2,7 +2,7 @@
 
 import { get, post, query } from "../api.js";
 import { h, table } from "../dom.js";
-import { day, fieldTime, moment, plain, timeOfField } from "../format.js";
+import { day, fieldTime, moment, number, plain, timeOfField } from "../format.js";
 import { filled, form, toast } from "../forms.js";
 import { reloadInstruments } from "../live.js";
 import { texts } from "../texts.js";
@@ -40,7 +40,7 @@ export function calibrationTab(instrument, signal) {
       if (signal.aborted) return;
       list.replaceChildren(records.length ? table(text.list, text.heads, records.map((record) => [
         moment(record.performed_at), record.passed ? text.passed : text.failed, record.performed_by,
-        plain(record.reference_value), plain(record.as_found_value), plain(record.as_left_value), record.notes ?? "",
+        plain(record.reference_value), reading(record, "as_found"), reading(record, "as_left"), record.notes ?? "",
       ]), { numeric: [3, 4, 5] }) : h("p", { class: "words" }, text.none));
     } catch (problem) {
       list.replaceChildren(h("p", { role: "alert" }, problem.message));
@@ -52,4 +52,11 @@ export function calibrationTab(instrument, signal) {
       h("p", { class: "quiet" }, text.standing(texts.calibrationState[instrument.calibration_status] ?? instrument.calibration_status,
         instrument.next_due && day(instrument.next_due))), place),
     h("section", { class: "panel" }, h("h2", null, text.list), list));
+}
+
+/** A reading with its error in percent of span, where a reference was given. */
+function reading(record, name) {
+  const error = record[`${name}_error_percent`];
+  const value = plain(record[`${name}_value`]);
+  return error === null || error === undefined ? value : texts.calibration.withError(value, number(error, 2));
 }

@@ -5,7 +5,7 @@ import { h, table } from "../dom.js";
 import { fieldTime, moment, timeOfField } from "../format.js";
 import { form, toast } from "../forms.js";
 import { progress } from "../shapes.js";
-import { on, state, tell } from "../store.js";
+import { on, state } from "../store.js";
 import { texts } from "../texts.js";
 
 export function jobsView(_, signal) {
@@ -44,7 +44,6 @@ export function jobsView(_, signal) {
         });
         toast(text.started);
         await load();
-        tell("jobs");
       },
     })));
 }

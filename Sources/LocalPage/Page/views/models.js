@@ -3,7 +3,7 @@
 import { get, path, post } from "../api.js";
 import { button, facts, h, say } from "../dom.js";
 import { fieldTime, moment, number, plain, timeOfField } from "../format.js";
-import { ask, attempt, form, toast } from "../forms.js";
+import { ask, form, toast } from "../forms.js";
 import { progress } from "../shapes.js";
 import { isAdmin, on, state } from "../store.js";
 import { texts } from "../texts.js";
@@ -130,10 +130,10 @@ export function modelsTab(instrument, signal) {
     });
   }
 
-  on("jobs", (job) => {
-    if (job?.subject !== tag) return;
+  on("jobs", ({ job }) => {
+    if (job.subject !== tag) return;
     showWork();
-    if (job.state !== "running") attempt(loadVersions);
+    if (job.state !== "running") loadVersions();
   }, signal);
   showWork();
   loadVersions();

@@ -1,5 +1,6 @@
 // The plant at a glance: figures, what is to be mended, and a card for every instrument.
 
+import { get, query } from "../api.js";
 import { button, h, mark, say } from "../dom.js";
 import { number } from "../format.js";
 import { go, link } from "../router.js";
@@ -13,6 +14,7 @@ const filter = { words: "", area: "", type: "", state: "", order: "tag" };
 export function overviewView(_, signal) {
   const cards = new Map();
   const grid = h("div", { class: "cards" });
+  let retired = [];
   const count = h("p", { class: "quiet count", role: "status" });
   const areas = selector("area", texts.filter.everyArea);
   const types = selector("type", texts.filter.everyType);
@@ -32,7 +34,7 @@ export function overviewView(_, signal) {
 
   function selector(key, every, options = []) {
     const select = h("select", {
-      "aria-label": texts.filter.label[key], on: { change: () => { filter[key] = select.value; arrange(); } },
+      "aria-label": texts.filter.label[key], on: { change: () => { filter[key] = select.value; (select.value === "retired" ? loadRetired : arrange)(); } },
     });
     const fill = (entries) => {
       select.replaceChildren(every ? h("option", { value: "" }, every) : "",
@@ -45,15 +47,27 @@ export function overviewView(_, signal) {
   function build() {
     const shown = [...state.instruments.values()];
     cards.clear();
-    for (const instrument of shown) cards.set(instrument.tag_number, makeCard(instrument));
+    for (const instrument of [...shown, ...retired]) cards.set(instrument.tag_number, makeCard(instrument));
     const distinct = (key) => [...new Set(shown.map((item) => item[key]).filter(Boolean))].sort();
     areas.fill(distinct("process_unit").map((name) => [name, name]));
     types.fill(distinct("instrument_type").map((name) => [name, texts.type[name] ?? name]));
     arrange();
+    if (filter.state === "retired") loadRetired();
+  }
+
+  async function loadRetired() {
+    try {
+      retired = await get(query("/api/instruments", { retired: true }));
+      for (const instrument of retired) cards.set(instrument.tag_number, makeCard(instrument));
+      arrange();
+    } catch (problem) {
+      say(count, problem.message);
+    }
   }
 
   function arrange() {
-    const wanted = [...state.instruments.values()].filter(isWanted).sort(orders[filter.order]);
+    const all = filter.state === "retired" ? retired : [...state.instruments.values()];
+    const wanted = all.filter(isWanted).sort(orders[filter.order]);
     grid.replaceChildren(...wanted.map((item) => cards.get(item.tag_number).element));
     if (!wanted.length) grid.append(h("p", { class: "empty" }, state.instruments.size ? texts.filter.nothing : texts.register.none));
     say(count, texts.filter.count(wanted.length, state.instruments.size));
@@ -65,7 +79,7 @@ export function overviewView(_, signal) {
   }
 
   on("instruments", build, signal);
-  on("readings alerts", update, signal);
+  on("readings alerts connection", update, signal);
   on("tick", () => { for (const card of cards.values()) card.tick(); }, signal);
   build();
   return element;
@@ -90,6 +104,7 @@ const states = {
   unhealthy: (item) => (state.live.get(item.tag_number)?.score ?? 100) < 65,
   calibration: (item) => ["overdue", "due-soon", "never"].includes(item.calibration_status),
   untrained: (item) => !item.ml_trained,
+  retired: (item) => item.retired,
 };
 
 const byTag = (a, b) => a.tag_number.localeCompare(b.tag_number, texts.locale, { numeric: true });

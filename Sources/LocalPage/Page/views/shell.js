@@ -141,9 +141,9 @@ function announcer(signal) {
     if (!alert || isAside(alert)) return;
     place.replaceChildren(h("p", null, texts.announce(alert)));
   }, signal);
-  on("jobs", (job) => {
-    if (job?.state === "done") toast(texts.job.done(job));
-    if (job?.state === "failed") toast(texts.job.failed(job), true);
+  on("jobs", ({ job, isNews }) => {
+    if (isNews && job.state === "done") toast(texts.job.done(job));
+    if (isNews && job.state === "failed") toast(texts.job.failed(job), true);
   }, signal);
   return place;
 }

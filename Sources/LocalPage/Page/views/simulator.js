@@ -2,7 +2,6 @@
 
 import { get, post } from "../api.js";
 import { button, h, table } from "../dom.js";
-import { moment } from "../format.js";
 import { attempt, form } from "../forms.js";
 import { texts } from "../texts.js";
 
@@ -16,7 +15,7 @@ export function simulatorView(_, signal) {
       place.replaceChildren(
         h("p", { class: "words" }, status.running ? text.running : text.stopped),
         status.active?.length ? table(text.active, text.heads, status.active.map((fault) =>
-          [fault.tag_number, fault.fault, moment(fault.until)])) : h("p", { class: "empty" }, text.quiet),
+          [fault.tag_number, fault.fault])) : h("p", { class: "empty" }, text.quiet),
         h("section", { class: "panel" }, form({
           fields: [
             { name: "tags", label: text.tags, optional: true, hint: text.tagsHint, suggestions: status.tags ?? [], isWide: true },

@@ -42,7 +42,7 @@ function panels(status, tag) {
     ...["rule", "signal", "cusum", "stuck", "iforest"].filter((name) => status[name]).map((name) => {
       const { state: word, ...numbers } = status[name];
       return panel(texts.detector[name], h("p", null, h("b", null, texts.detectorState[word] ?? word ?? texts.none)),
-        facts(Object.entries(numbers).map(([key, value]) => [texts.detectorKey[key] ?? key.replaceAll("_", " "), show(value)])));
+        facts(Object.entries(numbers).flatMap(([key, value]) => (value && typeof value === "object" ? Object.entries(value) : [[key, value]])).map(([key, value]) => [texts.detectorKey[key] ?? key.replaceAll("_", " "), show(value)])));
     }),
     panel(texts.status.learned, facts([
       [texts.models.version, status.model ? `${status.model.version}` : texts.models.untrained],

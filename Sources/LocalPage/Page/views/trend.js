@@ -21,7 +21,7 @@ let chosen = { name: "24h", from: null, to: null };
  */
 export function trendPanel(instrument, signal, { onSpan, span = null } = {}) {
   const digits = digitsFor(instrument.range_min, instrument.range_max);
-  const canvas = h("canvas", { tabindex: "0", role: "img" });
+  const canvas = h("canvas", { tabindex: "0", role: "img", "aria-label": texts.trend.loading });
   const words = h("p", { class: "words trend-state", role: "status" }, texts.trend.loading);
   const readout = h("output", { class: "readout number", "aria-live": "polite" }, "\u00a0");
   const figures = h("div", { class: "figures" });
@@ -135,7 +135,7 @@ export function trendPanel(instrument, signal, { onSpan, span = null } = {}) {
     list.replaceChildren(table(texts.trend.asTable, texts.trend.heads, trend.points
       .filter((_, index) => index % step === 0)
       .map((point) => [moment(point.t), number(point.min, digits), number(point.mean, digits), number(point.max, digits),
-        texts.quality[point.quality] ?? point.quality]), { numeric: [1, 2, 3] }));
+        texts.quality[point.quality] ?? point.quality]), { numeric: [1, 2, 3], stacks: false }));
   }
 
   function read(index) {
