@@ -41,6 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
         .package(url: "https://github.com/apple/swift-numerics", exact: "1.1.1"),
         .package(
             url: "https://github.com/hummingbird-project/hummingbird",
@@ -76,6 +77,12 @@ let package = Package(
             pkgConfig: "sqlite3",
             providers: [.apt(["libsqlite3-dev"])]
         ),
+        .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
+        .systemLibrary(
+            name: "COpenSSL",
+            pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]
+        ),
         .systemLibrary(
             name: "CSystemd",
             pkgConfig: "libsystemd",
@@ -83,19 +90,22 @@ let package = Package(
         ),
 
         edge("Runtime", []),
-        edge("People", ["Signal", "Runtime"]),
+        edge("Vault", ["CCrypt", "COpenSSL"]),
+        edge("People", core + ["Runtime", "Vault"]),
         edge("Fieldbus", core + ["Runtime", "CModbus"]),
-        edge("Journal", core + ["Runtime", "CSQLite"]),
+        edge("Journal", core + ["Runtime", "Vault", "CSQLite"]),
         edge("Uplink", core + ["Runtime", "CMosquitto"]),
         edge("Relay", core + ["Runtime", "CGPIOD"]),
         edge("Profiles", core + [.product(name: "Yams", package: "Yams")]),
         edge(
             "LocalPage",
             core + [
-                "Runtime", "People", "Journal", log,
+                "Runtime", "Vault", "People", "Journal", log,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ],
             resources: [.embedInCode("Page")]
         ),
@@ -104,8 +114,8 @@ let package = Package(
         .executableTarget(
             name: "loopgate",
             dependencies: core + [
-                "Runtime", "Fieldbus", "Journal", "Uplink", "Relay", "Profiles", "People",
-                "LocalPage", "Plant", "Evaluation", "CSystemd", log,
+                "Runtime", "Fieldbus", "Journal", "Uplink", "Relay", "Profiles", "Vault",
+                "People", "LocalPage", "Plant", "Evaluation", "CSystemd", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -114,7 +124,7 @@ let package = Package(
 
         .target(
             name: "TestSupport",
-            dependencies: ["Runtime"],
+            dependencies: core + ["Runtime", "People"],
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
@@ -123,6 +133,8 @@ let package = Package(
         tests("AlertsTests", ["Alerts", "TestSupport"]),
         tests("GatewayCoreTests", core + ["TestSupport"]),
         tests("RuntimeTests", ["Runtime", "TestSupport"]),
+        tests("VaultTests", ["Vault", "TestSupport"]),
+        tests("PeopleTests", core + ["People", "Vault", "Runtime", "TestSupport"]),
         tests("FieldbusTests", core + ["Fieldbus", "Plant", "TestSupport"]),
         tests("JournalTests", core + ["Journal", "CSQLite", "TestSupport"]),
         tests("UplinkTests", core + ["Uplink", "TestSupport"]),
@@ -130,7 +142,10 @@ let package = Package(
         tests("ProfilesTests", core + ["Profiles", "TestSupport"]),
         tests(
             "LocalPageTests",
-            core + ["LocalPage", "People", "Journal", "Runtime", log, "TestSupport"]
+            core + [
+                "LocalPage", "People", "Journal", "Runtime", "Vault", log, "TestSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]
         ),
         tests("PlantTests", core + ["Plant", "Profiles", "Runtime", "TestSupport"]),
         tests("EvaluationTests", ["Signal", "Detection", "Evaluation", "TestSupport"]),

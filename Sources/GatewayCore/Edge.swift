@@ -216,6 +216,24 @@ public struct AuditEntry: Hashable, Sendable, Codable {
     }
 }
 
+/// The end of the audit log's chain: what tells whether anything was cut off.
+public struct AuditHead: Hashable, Sendable, Codable {
+    /// Entries so far.
+    public var entries: UInt64
+    /// SHA-256 of the last one, over all before it: 32 bytes.
+    public var hash: [UInt8]
+
+    public init(entries: UInt64, hash: [UInt8]) {
+        self.entries = entries
+        self.hash = hash
+    }
+
+    /// The hash in hexadecimal.
+    public var text: String {
+        hash.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}
+
 /// What one connection has delivered of one stream of one epoch.
 public struct DeliveryMark: Hashable, Sendable {
     /// The connection's name.
@@ -323,8 +341,16 @@ public struct StoreStatus: Hashable, Sendable, Codable {
     public var logBytes: Int64
     /// Oldest position still stored, by epoch order.
     public var oldest: Position?
+    /// The end of the audit log; nil: it has none yet.
+    public var audit: AuditHead?
 
-    public init(databaseBytes: Int64, logBytes: Int64, oldest: Position?) {
+    public init(
+        databaseBytes: Int64,
+        logBytes: Int64,
+        oldest: Position?,
+        audit: AuditHead? = nil
+    ) {
+        self.audit = audit
         self.databaseBytes = databaseBytes
         self.logBytes = logBytes
         self.oldest = oldest

@@ -171,7 +171,7 @@ extension Gateway {
         return (result, effects)
     }
 
-    /// Adds what somebody on the box did to the audit log.
+    /// Adds what was done outside the core (to people, to settings) to the audit log.
     public mutating func note(_ entry: AuditEntry, at now: MonotonicTime) -> [Effect] {
         var effects: [Effect] = []
         record(.audit(entry), at: stamp(at: now))

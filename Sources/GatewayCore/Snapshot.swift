@@ -134,6 +134,10 @@ public struct GatewaySnapshot: Sendable, Codable {
         public var stored: UInt64
         /// Readings in memory that are not stored yet.
         public var pending: UInt64
+        /// Entries of the audit log, and the hash of the last one: what tells upstream whether any
+        /// was changed or cut off.
+        public var auditEntries: UInt64
+        public var auditHash: String?
     }
     public struct Connection: Sendable, Codable {
         public var name: String
@@ -345,7 +349,9 @@ extension Gateway {
             logBytes: journal.status?.logBytes ?? 0,
             readings: readings.last,
             stored: journal.storedReadings,
-            pending: readings.last - journal.storedReadings
+            pending: readings.last - journal.storedReadings,
+            auditEntries: journal.status?.audit?.entries ?? 0,
+            auditHash: journal.status?.audit?.text
         )
     }
 

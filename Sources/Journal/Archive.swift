@@ -363,11 +363,13 @@ enum RecordRow {
     /// Stored in the column `kind`.
     static func kind(_ body: RecordBody) -> Int64 {
         switch body {
-        case .alert: 0
-        case .gap: 1
-        case .audit: 2
+        case .alert: kind(of: .alert)
+        case .gap: kind(of: .gap)
+        case .audit: kind(of: .audit)
         }
     }
+
+    static func kind(of kind: JournalReader.RecordKind) -> Int64 { kind.rawValue }
 
     static func encode(_ body: RecordBody) throws -> String {
         let encoder = JSONEncoder()

@@ -72,15 +72,24 @@ public actor JournalStore: ReadingStore {
         because why: String
     ) throws -> StoreOpening {
         writer = nil
+        // What can still be read of the old chain's end: the new one names it.
+        let head = (try? Archive(Database(path: files.path, mode: .readOnly)))
+            .flatMap { try? $0.auditHead() }
         let aside = try files.setAside(at: wallNow(), because: why)
-        var opening = try start(files, connections)
+        var opening = try start(files, connections, after: head, because: why)
         opening.damage = "\(why); the old journal is kept as \(aside)"
         return opening
     }
 
-    private func start(_ files: StoreFile, _ connections: [String]) throws -> StoreOpening {
+    private func start(
+        _ files: StoreFile,
+        _ connections: [String],
+        after head: AuditHead? = nil,
+        because why: String? = nil
+    ) throws -> StoreOpening {
         let writer = try Writer(files, settings: settings, tuning: tuning)
         let opening = try writer.begin(connections: connections)
+        try writer.beginAudit(after: head, because: why)
         self.writer = writer
         rebuild()
         return opening

@@ -52,6 +52,21 @@ enum Schema {
         CREATE INDEX baseline_of_instrument ON baseline(instrument);
         """,
         "CREATE INDEX record_of_instrument ON record(instrument) WHERE instrument IS NOT NULL;",
+        """
+        CREATE TABLE audit(sequence INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,
+          number INTEGER NOT NULL, wall INTEGER NOT NULL, clock INTEGER NOT NULL,
+          who TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, old TEXT, new TEXT,
+          hash BLOB NOT NULL);
+        CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+          BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+        CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+          BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+        CREATE TABLE person(number TEXT PRIMARY KEY, full_name TEXT NOT NULL, email TEXT,
+          role TEXT NOT NULL, active INTEGER NOT NULL, must_change INTEGER NOT NULL,
+          created_at INTEGER NOT NULL, last_login INTEGER, password TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE session(id TEXT PRIMARY KEY, person TEXT NOT NULL,
+          started_at INTEGER NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+        """,
     ]
 
     static var version: Int64 { Int64(migrations.count) }

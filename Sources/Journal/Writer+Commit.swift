@@ -37,7 +37,8 @@ extension Writer {
         StoreStatus(
             databaseBytes: StoreFile.size(files.path),
             logBytes: StoreFile.size(files.log),
-            oldest: oldest
+            oldest: oldest,
+            audit: auditHead
         )
     }
 
@@ -64,11 +65,13 @@ extension Writer {
         var names: [String: UInt64] = [:]
         var book: Codebook?
         var didFlush = false
+        var auditHead: AuditHead?
     }
 
     private func write(_ commit: Commit) throws {
         let written = try archive.database.transaction { () throws -> Written in
             var written = try self.run(for: commit)
+            written.auditHead = auditHead
             if mustFlush(before: commit, in: written.run) {
                 try flush()
                 written.didFlush = true
@@ -91,6 +94,7 @@ extension Writer {
 
     private func take(_ written: Written) {
         connections.merge(written.names) { $1 }
+        auditHead = written.auditHead
         if written.isNewRun {
             runs.append(written.run)
         } else if let index = runs.lastIndex(where: { $0.number == written.run.number }) {
@@ -266,6 +270,14 @@ extension Writer {
                         .integer(key)
                     )
                 }
+            }
+            if case .audit(let entry) = record.body {
+                written.auditHead = try chain(
+                    entry,
+                    of: record,
+                    epoch: commit.epoch,
+                    after: written.auditHead
+                )
             }
             // A gap that was told is now on record: it need not be told again.
             if record.body.gap != nil {

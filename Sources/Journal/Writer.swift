@@ -62,6 +62,8 @@ final class Writer {
     var mayPrune = true
     var rollupCursor: Int64 = 0
     var oldest: Position?
+    /// The end of the audit chain.
+    var auditHead: AuditHead?
 
     /// What was stored since the last flush.
     struct Pending {

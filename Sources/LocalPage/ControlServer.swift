@@ -2,6 +2,7 @@ import Foundation
 import GatewayCore
 import Hummingbird
 import Logging
+import People
 
 /// What came of a command.
 public struct ControlAnswer: Sendable, Codable {
@@ -49,11 +50,11 @@ public struct ControlServer: Sendable {
     private static let longestPayload = Limits.commandBytes
 
     private let path: String
-    private let desk: any ControlDesk
+    private let desk: any PageDesk
     private let logger: Logger
 
     /// A server on the socket `path`, which is made anew.
-    public init(path: String, desk: any ControlDesk, logger: Logger) {
+    public init(path: String, desk: any PageDesk, logger: Logger) {
         self.path = path
         self.desk = desk
         self.logger = logger
@@ -73,6 +74,14 @@ public struct ControlServer: Sendable {
             let name = try context.parameters.require("name")
             return try Self.json(await desk.execute(name, String(buffer: body)))
         }
+        router.get("people") { [desk] _, _ -> Response in
+            try JSON.response(await desk.people?.people.map(UserBody.init) ?? [])
+        }
+        router.post("people/{name}") { [desk] request, context -> Response in
+            let body = try await request.body.collect(upTo: Self.longestPayload)
+            let name = try context.parameters.require("name")
+            return try Self.json(await Self.answer(name, Data(buffer: body), desk.people))
+        }
         let application = Application(
             router: router,
             configuration: .init(address: .unixDomainSocket(path: path), serverName: "loopgate"),
@@ -81,6 +90,46 @@ public struct ControlServer: Sendable {
         )
         defer { unlink(path) }
         try await application.run()
+    }
+
+    /// What the command line asks about people.
+    public struct PeopleOrder: Codable, Sendable {
+        public var number: String?
+        public var name: String?
+        /// Who asks, for the audit log.
+        public var by: String
+
+        public init(number: String? = nil, name: String? = nil, by: String) {
+            self.number = number
+            self.name = name
+            self.by = by
+        }
+    }
+
+    private static func answer(
+        _ name: String,
+        _ body: Data,
+        _ people: PeopleDesk?
+    ) async -> ControlAnswer {
+        guard let people else { return .silence }
+        guard let order = try? JSONDecoder().decode(PeopleOrder.self, from: body) else {
+            return ControlAnswer(isDone: false, text: "the order cannot be read")
+        }
+        let by = "console (\(order.by.prefix(64)))"
+        do throws(PeopleFault) {
+            switch (name, order.number) {
+            case ("setup-code", _):
+                return ControlAnswer(isDone: true, text: try await people.makeSetUpCode())
+            case ("reset", let number?):
+                return ControlAnswer(isDone: true, text: try await people.rescue(number, by: by))
+            case ("add-admin", let number?):
+                let password = try await people.addAdmin(number, order.name ?? number, by: by)
+                return ControlAnswer(isDone: true, text: password)
+            default: return ControlAnswer(isDone: false, text: "there is no such order")
+            }
+        } catch {
+            return ControlAnswer(isDone: false, text: Problem(error).detail)
+        }
     }
 
     private static func json(_ value: some Encodable) throws -> Response {

@@ -24,14 +24,35 @@ struct ControlClient {
         body["id"] = UUID().uuidString
         // The socket has no delay in which a command could grow old.
         body["expires"] = "2999-01-01T00:00:00Z"
-        let environment = ProcessInfo.processInfo.environment
-        body["by"] = by ?? environment["SUDO_USER"] ?? environment["USER"] ?? "uid \(getuid())"
+        body["by"] = by ?? Self.caller
         if let note { body["note"] = note }
         let data = try JSONSerialization.data(withJSONObject: body)
         let reply = try ask("POST", "/commands/\(name)", String(decoding: data, as: UTF8.self))
         let answer = try JSONDecoder().decode(ControlAnswer.self, from: reply)
         guard answer.isDone else { throw CommandError("refused: \(answer.text)") }
         print(answer.text)
+    }
+
+    /// Everybody who may sign in.
+    func people() throws -> [ListedPerson] {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode([ListedPerson].self, from: try ask("GET", "/people", ""))
+    }
+
+    /// Gives an order about people and gives what came of it; throws where it is refused.
+    func people(_ name: String, _ order: ControlServer.PeopleOrder) throws -> String {
+        let data = try JSONEncoder().encode(order)
+        let reply = try ask("POST", "/people/\(name)", String(decoding: data, as: UTF8.self))
+        let answer = try JSONDecoder().decode(ControlAnswer.self, from: reply)
+        guard answer.isDone else { throw CommandError("refused: \(answer.text)") }
+        return answer.text
+    }
+
+    /// Who gives commands, for the audit log.
+    static var caller: String {
+        let environment = ProcessInfo.processInfo.environment
+        return environment["SUDO_USER"] ?? environment["USER"] ?? "uid \(getuid())"
     }
 
     /// One request, and the body of its answer.

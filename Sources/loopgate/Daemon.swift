@@ -10,6 +10,7 @@ import Runtime
 import ServiceLifecycle
 import Signal
 import Uplink
+import Vault
 
 /// One life of the gateway, from a checked configuration to a clean end: opens the edges, wires
 /// them to the gateway's thread and closes them in order.
@@ -24,6 +25,7 @@ final class Daemon: Service, PageDesk {
     private let configurationFault: String?
     /// The demo's plant; nil: the plant is real.
     let simulator: (any PlantSimulator)?
+    private let firstAdmin: NewPerson?
     /// Who waits for the end of which job.
     let waiters = Locked<[UInt64: AsyncStream<ControlAnswer>.Continuation]>([:])
 
@@ -37,18 +39,23 @@ final class Daemon: Service, PageDesk {
         var uplinks: [ConnectionID: MQTTConnection]
         var relay: FieldRelay
         var worker: JobWorker
+        var people: PeopleDesk
+        var hasher: PasswordHasher
     }
 
     /// A daemon that has opened nothing yet.
     ///
     /// - configurationFault: why it is not the configuration as written that runs; nil: it is.
     /// - runtimeFolder: where lock files of TCP buses go; nil: none are made.
+    /// - firstAdmin: who is an admin where nobody is, instead of whoever has the set-up code: the
+    ///   demo has no operator.
     init(
         settings: GatewaySettings,
         logger: Logger,
         runtimeFolder: String?,
         configurationFault: String? = nil,
         simulator: (any PlantSimulator)? = nil,
+        firstAdmin: NewPerson? = nil,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.settings = settings
@@ -57,6 +64,7 @@ final class Daemon: Service, PageDesk {
         self.onListening = onListening
         self.configurationFault = configurationFault
         self.simulator = simulator
+        self.firstAdmin = firstAdmin
         clock = WatchedClock(SystemClock(trustsRTC: settings.trustsRTC))
     }
 
@@ -65,13 +73,14 @@ final class Daemon: Service, PageDesk {
     func run() async throws {
         let opened = try await open()
         parts.withLock { $0 = opened }
-        let page = PageServer(
-            settings: settings.page,
-            desk: self,
-            logger: logger,
-            onListening: onListening
-        )
         do {
+            let page = PageServer(
+                settings: settings.page,
+                tls: try identity.certificate(settings.page),
+                desk: self,
+                logger: logger,
+                onListening: onListening
+            )
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await page.run() }
                 if let runtimeFolder {
@@ -112,10 +121,40 @@ final class Daemon: Service, PageDesk {
         return await gateway.snapshot()
     }
 
-    /// Whoever the token belongs to.
-    func signedIn(bearing token: String) async -> SignedIn? { nil }
+    var people: PeopleDesk? { parts.withLock { $0?.people } }
 
     // MARK: Opening
+
+    private var identity: PageIdentity {
+        PageIdentity(journal: settings.journal.path, logger: logger)
+    }
+
+    private func openPeople(
+        _ journal: JournalStore,
+        _ gateway: GatewayThread,
+        _ hasher: PasswordHasher
+    ) async throws -> PeopleDesk {
+        let people = try await PeopleDesk(
+            PeopleDesk.Surroundings(
+                store: JournalPeople(journal: journal),
+                hasher: hasher,
+                now: { [clock] in clock.clock.stamp },
+                audit: { entry in
+                    _ = await gateway.ask { gateway, now in (true, gateway.note(entry, at: now)) }
+                },
+                log: { [logger] in logger.tell($0) }
+            ),
+            secret: identity.secret()
+        )
+        // What fails here leaves a gateway that polls and a page that nobody can sign in to.
+        do throws(PeopleFault) {
+            if let firstAdmin, await people.needsSetUp {
+                _ = try await people.create(firstAdmin, by: "loopgate", mustChange: false) { true }
+            }
+            try await people.beginSetUp()
+        } catch { logger.error("nobody can be made an admin: \(error)") }
+        return people
+    }
 
     private func open() async throws -> Parts {
         let names = settings.connections.map(\.name)
@@ -192,6 +231,8 @@ final class Daemon: Service, PageDesk {
             )
         }
         for uplink in uplinks.values { uplink.start() }
+        let hasher = PasswordHasher()
+        let people = try await openPeople(journal, thread, hasher)
         logger.info(
             "gateway \(settings.gateway), run \(epoch.hex): \(settings.buses.count) buses, \(settings.instruments.count) instruments, \(uplinks.count) uplinks"
         )
@@ -201,7 +242,9 @@ final class Daemon: Service, PageDesk {
             buses: buses,
             uplinks: uplinks,
             relay: relay,
-            worker: worker
+            worker: worker,
+            people: people,
+            hasher: hasher
         )
     }
 
@@ -264,6 +307,7 @@ final class Daemon: Service, PageDesk {
             }
         }
         parts.worker.stop()
+        parts.hasher.stop()
         parts.gateway.stop()
         waiters.withLock { waiting in
             for waiter in waiting.values { waiter.finish() }
@@ -359,7 +403,7 @@ private final class Performer: @unchecked Sendable {
                 job,
                 ControlAnswer(isDone: refusal == nil, text: refusal ?? text, job: job)
             )
-        case .log(let notice): log(notice)
+        case .log(let notice): logger.tell(notice)
         case .halt(let reason):
             logger.critical("\(reason)")
             ended.post(reason)
@@ -368,12 +412,15 @@ private final class Performer: @unchecked Sendable {
         case .stopped: thread.tellStopped()
         }
     }
+}
 
-    private func log(_ notice: Notice) {
+extension Logger {
+    /// Logs a notice of the gateway's.
+    func tell(_ notice: Notice) {
         switch notice.level {
-        case .info: logger.info("\(notice.text)")
-        case .warning: logger.warning("\(notice.text)")
-        case .error: logger.error("\(notice.text)")
+        case .info: info("\(notice.text)")
+        case .warning: warning("\(notice.text)")
+        case .error: error("\(notice.text)")
         }
     }
 }

@@ -3,11 +3,13 @@ import Foundation
 import GatewayCore
 import Journal
 import Logging
+import People
 import Plant
 import Profiles
 import Runtime
 import ServiceLifecycle
 import Signal
+import Vault
 
 /// `loopgate demo`: a plant, a broker and the gateway on this machine until Ctrl-C.
 struct DemoCommand: AsyncParsableCommand {
@@ -114,13 +116,21 @@ struct DemoCommand: AsyncParsableCommand {
     ) async throws {
         LogLevel.set("warning")
         let logger = LogLevel.logger("loopgate")
+        let password = Chance.word(letters: PeopleLimits.codeLetters)
         let daemon = Daemon(
             settings: settings,
             logger: logger,
             runtimeFolder: nil,
             simulator: DemoSimulator(running),
+            firstAdmin: NewPerson(
+                employeeNumber: "demo",
+                fullName: "Demo",
+                role: .admin,
+                password: password
+            ),
             onListening: { port in
                 say("page    http://127.0.0.1:\(port)/   (health at /health, metrics at /metrics)")
+                say("sign in demo, password \(password)")
                 say(
                     "broker  127.0.0.1:\(broker.port)   (mosquitto_sub -p \(broker.port) -t 'cimms/#' -v)"
                 )

@@ -37,7 +37,9 @@ struct RunCommand: AsyncParsableCommand {
                 runtimeFolder: ProcessInfo.processInfo.environment["RUNTIME_DIRECTORY"],
                 configurationFault: fault,
                 onListening: { port in
-                    logger.info("page on http://\(page.host):\(port)/")
+                    let scheme = page.certificate == nil ? "http" : "https"
+                    let host = page.host.contains(":") ? "[\(page.host)]" : page.host
+                    logger.info("page on \(scheme)://\(host):\(port)/")
                     ServiceManager.ready("polling")
                 }
             )

@@ -24,7 +24,8 @@ enum House {
     /// The room that may import each C module.
     static let owners = [
         "CModbus": ["Fieldbus"], "CMosquitto": ["Uplink"], "CGPIOD": ["Relay"],
-        "CSQLite": ["Journal"], "CSystemd": ["loopgate"],
+        "CSQLite": ["Journal"], "CSystemd": ["loopgate"], "CCrypt": ["Vault"],
+        "COpenSSL": ["Vault"],
     ]
     static let topLevel: Set = [
         "Package.swift", "Sources", "Tests", "etc", "systemd", "firmware-profiles", "README.md",

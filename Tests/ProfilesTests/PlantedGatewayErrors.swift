@@ -378,8 +378,43 @@ extension PlantedErrorTests {
         ),
         .init(
             "uplink:",
+            "page: {host: 0.0.0.0}\nuplink:",
+            "page.host: others can connect to 0.0.0.0, and without 'tls' passwords can be read on their way; add 'tls: {selfMade: true}'"
+        ),
+        .init(
+            "uplink:",
+            "page: {plain: true, tls: {selfMade: true}}\nuplink:",
+            "page.plain: it contradicts 'tls'; delete one of the two"
+        ),
+        .init(
+            "uplink:",
+            "page: {tls: {selfMade: false}}\nuplink:",
+            "page.tls: it names no certificate"
+        ),
+        .init(
+            "uplink:",
+            "page: {tls: {selfMade: true, key: k.pem}}\nuplink:",
+            "page.tls.selfMade: it contradicts 'certificate' and 'key'"
+        ),
+        .init(
+            "uplink:",
+            "page: {tls: {key: k.pem}}\nuplink:",
+            "page.tls.key: there is a key without a certificate; add 'certificate'"
+        ),
+        .init(
+            "uplink:",
+            "page: {tls: {certificate: c.pem}}\nuplink:",
+            "page.tls.certificate: there is a certificate without its key; add 'key'"
+        ),
+        .init(
+            "uplink:",
+            "page: {names: [\"http://gw\"]}\nuplink:",
+            "page.names: 'http://gw' is no DNS name"
+        ),
+        .init(
+            "uplink:",
             "page: {listen: 1}\nuplink:",
-            "page.listen: no such key; delete it; known here: 'host', 'openHealth', 'port'"
+            "page.listen: no such key; delete it; known here: 'host', 'names', 'openHealth', 'plain', 'port', 'tls'"
         ),
     ]
 }

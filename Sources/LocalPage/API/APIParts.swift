@@ -31,7 +31,7 @@ struct APIParts: Sendable {
             InstrumentRoutes(parts: self), ReadingRoutes(parts: self), AlertRoutes(parts: self),
             CalibrationRoutes(parts: self), ModelRoutes(parts: self), BusRoutes(parts: self),
             RelayRoutes(parts: self), JobRoutes(parts: self), SettingsRoutes(parts: self),
-            SimulatorRoutes(parts: self), EventRoutes(parts: self),
+            SimulatorRoutes(parts: self), EventRoutes(parts: self), AuditRoutes(parts: self),
         ]
     }
 

@@ -2,7 +2,9 @@ import Foundation
 import GatewayCore
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import Logging
+import Vault
 
 /// What the page reads: snapshots, never the gateway's own state.
 public protocol PageSource: Sendable {
@@ -12,22 +14,26 @@ public protocol PageSource: Sendable {
     var version: String { get }
 }
 
-/// The local page: `/`, `/health`, `/metrics` and the JSON that the page lives on.
+/// The local page: its files, `/health`, `/metrics` and the API.
 public struct PageServer: Sendable {
     private let settings: PageSettings
     private let desk: any PageDesk
     private let logger: Logger
     private let onListening: @Sendable (Int) async -> Void
+    private let tls: TLSIdentity?
 
     /// A page that will listen where `settings` say.
     ///
+    /// - tls: what the page proves itself with; nil: plain HTTP.
     /// - onListening: called once with the port, which differs from the settings' where that is 0.
     public init(
         settings: PageSettings,
+        tls: TLSIdentity? = nil,
         desk: any PageDesk,
         logger: Logger,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
+        self.tls = tls
         self.settings = settings
         self.desk = desk
         self.logger = logger
@@ -39,8 +45,13 @@ public struct PageServer: Sendable {
         // The server's own chatter about connections that end is not for the operator.
         var logger = logger
         logger.logLevel = .critical
+        let register = ConnectionRegister()
+        let tls = tls
         let application = Application(
             router: router(),
+            server: HTTPServerBuilder { responder in
+                GuardedChannel(responder: responder, tls: tls, register: register)
+            },
             configuration: .init(
                 address: .hostname(settings.host, port: Int(settings.port)),
                 serverName: "loopgate"
@@ -55,7 +66,7 @@ public struct PageServer: Sendable {
 
     /// What is served below `/api`, group by group.
     private var groups: [any PageRoutes] {
-        [PeopleRoutes(desk: desk), OpenAPIRoutes(version: desk.version)]
+        [PeopleRoutes(desk: desk, isSecure: tls != nil), OpenAPIRoutes(version: desk.version)]
             + APIParts(desk: desk).routes
     }
 
@@ -64,7 +75,8 @@ public struct PageServer: Sendable {
         router.add(middleware: SecurityHeaders())
         router.add(middleware: ProblemAnswers())
         router.add(middleware: KnownMethods())
-        router.add(middleware: SignIn(desk: desk))
+        router.add(middleware: HostRule(names: settings.names + Self.ownNames))
+        router.add(middleware: SignIn(desk: desk, scheme: tls == nil ? "http" : "https"))
         let chart = PageAssets.chart(at: settings.chart)
         if chart == nil {
             logger.warning("no trends: \(settings.chart) is not there; install libjs-chart.js")
@@ -81,6 +93,13 @@ public struct PageServer: Sendable {
         }
         if settings.opensHealth { addHealth(to: router) }
         return router
+    }
+
+    /// The machine's own names.
+    private static var ownNames: [String] {
+        let name = ProcessInfo.processInfo.hostName
+        let short = String(name.prefix { $0 != "." })
+        return [name, short, short + ".local"]
     }
 
     private func addHealth(to router: Router<PageContext>) {
@@ -127,22 +146,5 @@ public struct PageServer: Sendable {
             headers: [.contentType: "application/json; charset=utf-8"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: body))
         )
-    }
-}
-
-/// Headers that keep a browser from doing more than the page needs.
-private struct SecurityHeaders<Context: RequestContext>: RouterMiddleware {
-    func handle(
-        _ request: Request,
-        context: Context,
-        next: (Request, Context) async throws -> Response
-    ) async throws -> Response {
-        var response = try await next(request, context)
-        response.headers[.contentSecurityPolicy] =
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-            + "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        response.headers[.xContentTypeOptions] = "nosniff"
-        if let name = HTTPField.Name("Referrer-Policy") { response.headers[name] = "no-referrer" }
-        return response
     }
 }

@@ -75,23 +75,27 @@ extension Problem: HTTPResponseError {
 
     /// The answer that tells of it.
     public var response: Response {
+        var headers: HTTPFields = [
+            .contentType: "application/problem+json; charset=utf-8", .cacheControl: "no-store",
+        ]
+        if let retryAfter { headers[.retryAfter] = String(retryAfter) }
+        if status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
+        return Response(
+            status: status,
+            headers: headers,
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+        )
+    }
+
+    /// The answer's body.
+    var bytes: [UInt8] {
         let body = Body(
             title: status.reasonPhrase,
             status: status.code,
             detail: detail,
             errors: errors.isEmpty ? nil : errors
         )
-        var headers: HTTPFields = [
-            .contentType: "application/problem+json; charset=utf-8", .cacheControl: "no-store",
-        ]
-        if let retryAfter { headers[.retryAfter] = String(retryAfter) }
-        if status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
-        let bytes = (try? JSON.encoder.encode(body)) ?? Data()
-        return Response(
-            status: status,
-            headers: headers,
-            body: ResponseBody(byteBuffer: ByteBuffer(data: bytes))
-        )
+        return (try? JSON.encoder.encode(body)).map(Array.init) ?? []
     }
 
     public func response(from request: Request, context: some RequestContext) -> Response {

@@ -47,14 +47,71 @@ extension DecodingContext {
     func page(_ top: MapReader) -> PageSettings {
         typealias Keys = GatewayKeys.Page
         guard let reader = top.map(Keys.section.path) else { return PageSettings() }
-        let settings = PageSettings(
+        var settings = PageSettings(
             host: reader.read(Keys.host),
             port: reader.read(Keys.port),
             opensHealth: reader.read(Keys.openHealth),
-            chart: reader.read(Keys.chart)
+            chart: reader.read(Keys.chart),
+            names: reader.read(Keys.names) ?? []
         )
+        let isPlain = reader.read(Keys.plain)
+        if let tls = reader.map(Keys.tls.entry.name) {
+            settings.certificate = certificate(tls)
+            if isPlain {
+                reader.problem(
+                    Keys.plain.entry.name,
+                    "it contradicts 'tls'",
+                    mend: "delete one of the two"
+                )
+            }
+        } else if !isPlain, !settings.isLoopback {
+            reader.problem(
+                Keys.host.entry.name,
+                "others can connect to \(settings.host), and without 'tls' passwords can be read "
+                    + "on their way",
+                mend: "add 'tls: {selfMade: true}', or 'tls' with 'certificate' and 'key'; "
+                    + "'plain: true' serves without encryption all the same"
+            )
+        }
         reader.finish(Keys.section)
         return settings
+    }
+
+    private func certificate(_ reader: MapReader) -> PageSettings.Certificate? {
+        typealias Keys = GatewayKeys.PageTLS
+        let certificate = reader.read(Keys.certificate)
+        let key = reader.read(Keys.key)
+        let isSelfMade = reader.read(Keys.selfMade)
+        reader.finish(Keys.section)
+        switch (certificate, key, isSelfMade) {
+        case (let certificate?, let key?, false):
+            return .files(certificate: absolute(certificate), key: absolute(key))
+        case (nil, nil, true): return .selfMade
+        case (nil, nil, false):
+            reader.problem(
+                "it names no certificate",
+                mend: "write 'certificate' and 'key', or 'selfMade: true'"
+            )
+        case (_, _, true):
+            reader.problem(
+                Keys.selfMade.entry.name,
+                "it contradicts 'certificate' and 'key'",
+                mend: "delete it, or delete the two"
+            )
+        case (nil, _, false):
+            reader.problem(
+                Keys.key.entry.name,
+                "there is a key without a certificate",
+                mend: "add 'certificate'"
+            )
+        case (_, nil, false):
+            reader.problem(
+                Keys.certificate.entry.name,
+                "there is a certificate without its key",
+                mend: "add 'key'"
+            )
+        }
+        return nil
     }
 
     /// Whether the hardware clock is trusted.

@@ -22,6 +22,23 @@ extension Form where Value == String {
         )
     }
 
+    /// A DNS name.
+    static let hostName = Form(text: "DNS name") {
+        Scalars.text($0, longest: 253)
+    }.checked { text in
+        let labels = text.split(separator: ".", omittingEmptySubsequences: false)
+        let isName = labels.allSatisfy { label in
+            (1...63).contains(label.utf8.count)
+                && label.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
+        }
+        return isName
+            ? nil
+            : (
+                "\(quote(text)) is no DNS name",
+                mend: "use letters, digits, '-' and '.': no scheme, no port"
+            )
+    }
+
     /// An IPv4 or IPv6 literal.
     static let address = Form(text: "IPv4 or IPv6 address") { Scalars.text($0) }.checked {
         HostAddress.isLiteral($0) ? nil : HostAddress.fault(ofLiteral: $0)

@@ -327,10 +327,58 @@ enum GatewayKeys {
             shown: "`/usr/share/javascript/chart.js/chart.min.js`",
             "Chart.js, which draws the trends; where Debian's `libjs-chart.js` puts it. 3.9 is known to do."
         )
+        static let names = Key<[String]>.optional(
+            "names",
+            .list(of: .hostName, most: 16),
+            "Names that the page answers to beside its addresses, `localhost` and the machine's "
+                + "own name; whatever else a browser calls it by is refused."
+        )
+        static let tls = Key.optional(
+            "tls",
+            .map,
+            "The page's certificate. Needed where others can connect, unless `plain` is true."
+        )
+        static let plain = KeyWithFallback(
+            "plain",
+            .flag,
+            else: false,
+            shown: "false",
+            "Serve HTTP without encryption even where others can connect: passwords can be read "
+                + "on their way."
+        )
         static let section = KeySection(
             path: "page",
             meaning: "The local page's listener.",
-            keys: [host.entry, port.entry, openHealth.entry, chart.entry]
+            keys: [
+                host.entry, port.entry, openHealth.entry, chart.entry, names.entry, tls.entry,
+                plain.entry,
+            ]
+        )
+    }
+
+    enum PageTLS {
+        static let certificate = Key.optional(
+            "certificate",
+            .path,
+            "PEM file: the page's certificate, then those that vouch for it."
+        )
+        static let key = Key.optional(
+            "key",
+            .path,
+            "PEM file: the certificate's key, without a password."
+        )
+        static let selfMade = KeyWithFallback(
+            "selfMade",
+            .flag,
+            else: false,
+            shown: "false",
+            "Let the gateway make a certificate at its first start, instead of the two files. "
+                + "Browsers ask before they trust it; its fingerprint is in the log."
+        )
+        static let section = KeySection(
+            path: "page.tls",
+            meaning: "How the page proves itself: two files, or `selfMade`.",
+            keys: [certificate.entry, key.entry, selfMade.entry]
         )
     }
 }

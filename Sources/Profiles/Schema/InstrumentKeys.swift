@@ -252,7 +252,7 @@ public enum ConfigurationSchema {
             AlarmKeys.section, AlarmKeys.Latching.section, AlarmKeys.Change.section,
             RelayKeys.section,
             RelayKeys.Stall.section, RelayKeys.Heartbeat.section, RelayKeys.Lamp.section,
-            GatewayKeys.Page.section,
+            GatewayKeys.Page.section, GatewayKeys.PageTLS.section,
         ]
     /// The sections of `instruments.yaml`.
     public static let instruments: [KeySection] =
