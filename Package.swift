@@ -117,13 +117,15 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
+        // A disk between SQLite and the real one that loses power and fails on demand.
+        .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
         tests("SignalTests", ["Signal", "TestSupport"]),
         tests("DetectionTests", ["Detection", "TestSupport"]),
         tests("AlertsTests", ["Alerts", "TestSupport"]),
         tests("GatewayCoreTests", core + ["TestSupport"]),
         tests("RuntimeTests", ["Runtime", "TestSupport"]),
         tests("FieldbusTests", core + ["Fieldbus", "Plant", "TestSupport"]),
-        tests("JournalTests", core + ["Journal", "CSQLite", "TestSupport"]),
+        tests("JournalTests", core + ["Journal", "CSQLite", "CFaultVFS", "TestSupport"]),
         tests("UplinkTests", core + ["Uplink", "TestSupport"]),
         tests("RelayTests", core + ["Relay", "TestSupport"]),
         tests("ProfilesTests", core + ["Profiles", "TestSupport"]),
