@@ -117,6 +117,19 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
+        // The gateway and its journal under a clock of their own; `endure` runs days of it.
+        .target(
+            name: "Endurance",
+            dependencies: core + ["Runtime", "Journal"],
+            path: "Tests/Endurance",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "endure",
+            dependencies: core + ["Endurance"],
+            path: "Tests/EnduranceRun",
+            swiftSettings: strict
+        ),
         // A disk between SQLite and the real one that loses power and fails on demand.
         .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
         tests("SignalTests", ["Signal", "TestSupport"]),
@@ -135,7 +148,7 @@ let package = Package(
         tests("HouseTests", ["TestSupport"]),
         tests(
             "DaemonTests",
-            core + ["Runtime", "Journal", "Plant", "TestSupport", "loopgate"]
+            core + ["Runtime", "Journal", "Plant", "Endurance", "TestSupport", "loopgate"]
         ),
     ]
 )
