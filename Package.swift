@@ -2,9 +2,15 @@
 
 import PackageDescription
 
+/// `LOOPGATE_FUZZER=1` (set by `scripts/fuzz`) makes the package a fuzzer of its own parsers:
+/// everything of ours is watched by libFuzzer and AddressSanitizer, and the target `fuzzer` is there.
+let isFuzzed = Context.environment["LOOPGATE_FUZZER"] != nil
+let sanitizers = ["-sanitize=fuzzer,address"]
+
 /// `LOOPGATE_STRICT=1` (set by `.ci/run`) turns every warning of ours into an error.
 let strict: [SwiftSetting] =
-    Context.environment["LOOPGATE_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
+    (Context.environment["LOOPGATE_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)])
+    + (isFuzzed ? [.unsafeFlags(sanitizers)] : [])
 
 /// A pure room: no I/O, no clock, no Foundation.
 func pure(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -32,6 +38,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let real: Target.Dependency = .product(name: "RealModule", package: "swift-numerics")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let core: [Target.Dependency] = ["Signal", "Detection", "Alerts", "GatewayCore"]
+/// The rooms whose parsers meet foreign bytes.
+let parsers = core + ["Fieldbus", "Journal", "Profiles", "Uplink"]
 
 let package = Package(
     name: "loopgate",
@@ -145,6 +153,12 @@ let package = Package(
         tests("LocalPageTests", core + ["LocalPage", "People", "Runtime", log, "TestSupport"]),
         tests("PlantTests", core + ["Plant", "Profiles", "Runtime", "TestSupport"]),
         tests("EvaluationTests", ["Signal", "Detection", "Evaluation", "TestSupport"]),
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: parsers + ["TestSupport"],
+            exclude: ["Corpus", "Fuzzer.swift"],
+            swiftSettings: strict
+        ),
         tests("HouseTests", ["TestSupport"]),
         tests(
             "DaemonTests",
@@ -152,3 +166,18 @@ let package = Package(
         ),
     ]
 )
+
+if isFuzzed {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzzer",
+            dependencies: parsers,
+            path: "Tests/FuzzTests",
+            sources: ["Parsers.swift", "Fuzzer.swift"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(sanitizers)]
+        )
+    )
+    // A source belongs to one target.
+    package.targets.removeAll { $0.name == "FuzzTests" }
+}
