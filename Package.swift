@@ -39,7 +39,7 @@ let real: Target.Dependency = .product(name: "RealModule", package: "swift-numer
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let core: [Target.Dependency] = ["Signal", "Detection", "Alerts", "GatewayCore"]
 /// The rooms whose parsers meet foreign bytes.
-let parsers = core + ["Fieldbus", "Journal", "Profiles", "Uplink"]
+let parsers = core + ["Fieldbus", "Journal", "LocalPage", "Profiles", "Uplink"]
 
 let package = Package(
     name: "loopgate",

@@ -6,6 +6,7 @@ import Signal
 
 @testable import Fieldbus
 @testable import Journal
+@testable import LocalPage
 @testable import Profiles
 @testable import Uplink
 
@@ -32,6 +33,8 @@ enum Parser: String, CaseIterable, Sendable {
     case rows
     /// A command that came by MQTT.
     case command
+    /// The body of a request to the page's server.
+    case body
 
     func feed(_ bytes: [UInt8]) {
         switch self {
@@ -46,6 +49,7 @@ enum Parser: String, CaseIterable, Sendable {
         case .block: Rows.block(bytes)
         case .rows: Rows.others(bytes)
         case .command: Wire.command(bytes)
+        case .body: Pages.body(bytes)
         }
     }
 }
@@ -277,6 +281,36 @@ private enum Rows {
             if let model = try? TrainedModel(decoding: payload + tail) {
                 precondition(!model.encoded.isEmpty, "a model that cannot be kept")
             }
+        }
+    }
+}
+
+/// What a browser sends, or somebody who only says to be one.
+private enum Pages {
+    /// Every kind of field that bodies have.
+    private struct Body: RequestBodyFields {
+        var name: String
+        var at: ISOTime?
+        var limit: Change<Double>
+        var count: Int?
+        var isOn: Bool?
+        var tags: [String]?
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case name, at, limit, count
+            case isOn = "is_on"
+            case tags
+        }
+    }
+
+    static func body(_ bytes: [UInt8]) {
+        do {
+            let body = try JSON.decode(Body.self, from: Data(bytes))
+            if let at = body.at {
+                precondition(ISOTime(at.text)?.wall == at.wall, "a time that does not last")
+            }
+        } catch {
+            precondition((400..<500).contains(error.status.code), "a server's fault")
         }
     }
 }
