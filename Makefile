@@ -7,7 +7,7 @@ DATA ?= ../shared/data
 OUT ?= findings.csv
 DEMO ?=
 
-.PHONY: build release demo test bench evaluate install format lint clean
+.PHONY: build release demo test torture fuzz bench evaluate install format lint clean
 
 build:
 	scripts/prepare build
@@ -29,6 +29,18 @@ test:
 	scripts/prepare test
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --no-parallel
+
+# The whole doses of what `make test` gives in little (docs/reliability.md): about an hour.
+torture:
+	scripts/prepare test
+	$(SWIFT) build --build-tests
+	$(SWIFT) build -c release --product endure
+	scripts/torture
+
+# Every parser that meets foreign bytes, FUZZ_SECONDS each (60 unless set).
+fuzz:
+	scripts/prepare build
+	scripts/fuzz
 
 bench: release
 	scripts/prepare bench

@@ -2,9 +2,15 @@
 
 import PackageDescription
 
+/// `LOOPGATE_FUZZER=1` (set by `scripts/fuzz`) makes the package a fuzzer of its own parsers:
+/// everything of ours is watched by libFuzzer and AddressSanitizer, and the target `fuzzer` is there.
+let isFuzzed = Context.environment["LOOPGATE_FUZZER"] != nil
+let sanitizers = ["-sanitize=fuzzer,address"]
+
 /// `LOOPGATE_STRICT=1` (set by `.ci/run`) turns every warning of ours into an error.
 let strict: [SwiftSetting] =
-    Context.environment["LOOPGATE_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
+    (Context.environment["LOOPGATE_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)])
+    + (isFuzzed ? [.unsafeFlags(sanitizers)] : [])
 
 /// A pure room: no I/O, no clock, no Foundation.
 func pure(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -32,6 +38,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let real: Target.Dependency = .product(name: "RealModule", package: "swift-numerics")
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let core: [Target.Dependency] = ["Signal", "Detection", "Alerts", "GatewayCore"]
+/// The rooms whose parsers meet foreign bytes.
+let parsers = core + ["Fieldbus", "Journal", "LocalPage", "Profiles", "Uplink"]
 
 let package = Package(
     name: "loopgate",
@@ -128,6 +136,21 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
+        // The gateway and its journal under a clock of their own; `endure` runs days of it.
+        .target(
+            name: "Endurance",
+            dependencies: core + ["Runtime", "Journal"],
+            path: "Tests/Endurance",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "endure",
+            dependencies: core + ["Endurance"],
+            path: "Tests/EnduranceRun",
+            swiftSettings: strict
+        ),
+        // A disk between SQLite and the real one that loses power and fails on demand.
+        .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
         tests("SignalTests", ["Signal", "TestSupport"]),
         tests("DetectionTests", ["Detection", "TestSupport"]),
         tests("AlertsTests", ["Alerts", "TestSupport"]),
@@ -136,7 +159,7 @@ let package = Package(
         tests("VaultTests", ["Vault", "TestSupport"]),
         tests("PeopleTests", core + ["People", "Vault", "Runtime", "TestSupport"]),
         tests("FieldbusTests", core + ["Fieldbus", "Plant", "TestSupport"]),
-        tests("JournalTests", core + ["Journal", "CSQLite", "TestSupport"]),
+        tests("JournalTests", core + ["Journal", "CSQLite", "CFaultVFS", "TestSupport"]),
         tests("UplinkTests", core + ["Uplink", "TestSupport"]),
         tests("RelayTests", core + ["Relay", "TestSupport"]),
         tests("ProfilesTests", core + ["Profiles", "TestSupport"]),
@@ -149,10 +172,31 @@ let package = Package(
         ),
         tests("PlantTests", core + ["Plant", "Profiles", "Runtime", "TestSupport"]),
         tests("EvaluationTests", ["Signal", "Detection", "Evaluation", "TestSupport"]),
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: parsers + ["TestSupport"],
+            exclude: ["Corpus", "Fuzzer.swift"],
+            swiftSettings: strict
+        ),
         tests("HouseTests", ["TestSupport"]),
         tests(
             "DaemonTests",
-            core + ["Runtime", "Journal", "Plant", "TestSupport", "loopgate"]
+            core + ["Runtime", "Journal", "Plant", "Endurance", "TestSupport", "loopgate"]
         ),
     ]
 )
+
+if isFuzzed {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzzer",
+            dependencies: parsers,
+            path: "Tests/FuzzTests",
+            sources: ["Parsers.swift", "Fuzzer.swift"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(sanitizers)]
+        )
+    )
+    // A source belongs to one target.
+    package.targets.removeAll { $0.name == "FuzzTests" }
+}

@@ -291,14 +291,13 @@ private func alignCommits(of connection: OpaquePointer) {
     var file: UnsafeMutablePointer<sqlite3_file>?
     let code = sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, &file)
     guard code == SQLITE_OK, let file, let methods = file.pointee.pMethods else { return }
-    guard let ours = CommitAlignment.methods(like: methods) else { return }
-    file.pointee.pMethods = ours
+    file.pointee.pMethods = CommitAlignment.methods(like: methods)
 }
 
 /// The file methods of SQLite with one answer changed.
 ///
-/// unsafe: both pointers are written once, by the initialiser of a global, and point to memory
-/// that is never freed.
+/// unsafe: both pointers are written once, before anybody sees them, and point to memory that is
+/// never freed.
 private enum CommitAlignment {
     private struct Methods: @unchecked Sendable {
         let original: UnsafePointer<sqlite3_io_methods>
@@ -306,25 +305,30 @@ private enum CommitAlignment {
     }
 
     /// @unchecked (`Methods`): immutable tables of function pointers, shared for reading.
-    private static let known = Locked<Methods?>(nil)
+    /// One for each kind of disk that SQLite has met: there is one, and in tests another.
+    private static let known = Locked<[Methods]>([])
 
     static func methods(
         like original: UnsafePointer<sqlite3_io_methods>
-    ) -> UnsafePointer<sqlite3_io_methods>? {
+    ) -> UnsafePointer<sqlite3_io_methods> {
         known.withLock { known in
-            if let known { return known.original == original ? known.changed : nil }
+            if let match = known.first(where: { $0.original == original }) { return match.changed }
             let copy = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
             copy.initialize(to: original.pointee)
             copy.pointee.xDeviceCharacteristics = { file in
                 CommitAlignment.characteristics(file)
             }
-            known = Methods(original: original, changed: UnsafePointer(copy))
-            return UnsafePointer(copy)
+            let both = Methods(original: original, changed: UnsafePointer(copy))
+            known.append(both)
+            return both.changed
         }
     }
 
     private static func characteristics(_ file: UnsafeMutablePointer<sqlite3_file>?) -> Int32 {
-        let original = known.withLock { $0?.original.pointee.xDeviceCharacteristics }
-        return (original?(file) ?? 0) & ~SQLITE_IOCAP_POWERSAFE_OVERWRITE
+        let original = known.withLock { known in
+            known.first { $0.changed == file?.pointee.pMethods }?.original
+        }
+        return (original?.pointee.xDeviceCharacteristics(file) ?? 0)
+            & ~SQLITE_IOCAP_POWERSAFE_OVERWRITE
     }
 }

@@ -36,7 +36,12 @@ struct StoreFile {
         if bytes == 0 { return "the file is empty" }
         guard let header = StoreFile.bytes(of: path, from: 0, count: 100), header.count == 100,
             header.starts(with: Array("SQLite format 3\0".utf8))
-        else { return "the header is not SQLite's" }
+        else {
+            // A power cut inside a checkpoint can tear the first page; the log has it whole then,
+            // and SQLite reads it there. What else may be wrong, it tells.
+            let isInLog = pagesInLog(pageBytes: Int64(Schema.pageBytes)).contains(1)
+            return isInLog ? nil : "the header is not SQLite's"
+        }
         let id = StoreFile.number(header[68..<72])
         // Before the first checkpoint the number is in the log alone; then SQLite tells.
         guard id == Schema.applicationID || StoreFile.size(log) > 0 else {
@@ -172,10 +177,18 @@ struct StoreFile {
 
     /// Bytes that this process may still write on the journal's disk.
     var freeBytes: Int64? {
+        disk.map { Int64(clamping: UInt64($0.f_bavail) &* UInt64($0.f_frsize)) }
+    }
+
+    /// Bytes of the journal's disk, free or not.
+    var diskBytes: Int64? {
+        disk.map { Int64(clamping: UInt64($0.f_blocks) &* UInt64($0.f_frsize)) }
+    }
+
+    private var disk: statvfs? {
         var status = statvfs()
         let folder = (path as NSString).deletingLastPathComponent
-        guard statvfs(folder.isEmpty ? "." : folder, &status) == 0 else { return nil }
-        return Int64(clamping: UInt64(status.f_bavail) &* UInt64(status.f_frsize))
+        return statvfs(folder.isEmpty ? "." : folder, &status) == 0 ? status : nil
     }
 }
 

@@ -28,9 +28,12 @@ extension Writer {
     }
 
     /// Refuses to grow into the last of a full disk, which checkpoints and deletes need: then only
-    /// what was freed inside the database is used.
+    /// what was freed inside the database is used. The reserve is half the ballast, or an eighth of
+    /// a disk too small for that: there, more may never be free.
     func checkReserve() throws {
-        guard isStarved, let free = files.freeBytes, free < tuning.ballastBytes / 2 else { return }
+        guard isStarved, let free = files.freeBytes, let disk = files.diskBytes,
+            free < min(tuning.ballastBytes / 2, disk / 8)
+        else { return }
         let pages = try archive.database.integer("PRAGMA freelist_count")
         guard pages * pageBytes >= Writer.leastFree else { throw StoreFault.full }
     }

@@ -3,6 +3,7 @@ import Foundation
 import GatewayCore
 import Journal
 import Signal
+import Uplink
 
 /// `loopgate train`: learns from a span of clean readings and puts the model to use.
 struct TrainCommand: AsyncParsableCommand {

@@ -4,8 +4,8 @@ import Testing
 
 @Suite("Chattering, fleeting, stale, flood")
 struct FloodTests {
-    func key(_ number: Int) -> ConditionKey {
-        ConditionKey(part: "part \(number)", detail: "broken")
+    func key(_ number: Int, detail: String = "broken") -> ConditionKey {
+        ConditionKey(part: "part \(number)", detail: detail)
     }
 
     @Test("Three activations in a minute are chattering; a minute without one is calm")
@@ -188,6 +188,26 @@ struct FloodTests {
         #expect(top.map(\.count) == [20, 10, 7])
         #expect(top[0].subject == "part 0")
         #expect(abs(top[0].share - 20.0 / 37) < 1e-12)
+    }
+
+    @Test("The list of the most frequent remembers so many conditions, and counts on for those")
+    func frequentLimit() {
+        var bench = Bench(policy: AlertPolicy(needsAcknowledgement: []))
+        func comesAndGoes(_ number: Int) {
+            bench.report(.active, key(number))
+            bench.after(1)
+            bench.report(.cleared, key(number))
+        }
+        for number in 0..<(AlertLimits.frequentConditions + 100) { comesAndGoes(number) }
+        // Both come again: one that is remembered, and one that came too late to be.
+        for _ in 0..<3 {
+            bench.after(120)
+            comesAndGoes(0)
+            comesAndGoes(AlertLimits.frequentConditions + 50)
+        }
+        let top = bench.desk.report(at: bench.now).frequent
+        #expect(top.first?.subject == "part 0" && top.first?.count == 4)
+        #expect(top.dropFirst().allSatisfy { $0.count == 1 })
     }
 
     @Test("Conditions beyond an owner's limit are counted together, never dropped")

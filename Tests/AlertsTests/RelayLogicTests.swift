@@ -361,6 +361,19 @@ struct RelayLogicTests {
         #expect(bench.relay.demand == .safe)
     }
 
+    @Test("So many alarms are named as reasons; all of them are counted")
+    func manyReasons() {
+        let rules = RelayRules(severities: Set(Severity.allCases), includesGateway: true)
+        var bench = RelayBench(rules)
+        for number in 0..<(AlertLimits.reasonsNamed + 5) {
+            bench.bench.report(.active, ConditionKey(part: "part \(number)", detail: "fault"))
+        }
+        bench.after(0.5)
+        #expect(bench.relay.demand == .safe)
+        #expect(bench.relay.reasons.count == AlertLimits.reasonsNamed)
+        #expect(bench.relay.driverCount == AlertLimits.reasonsNamed + 5)
+    }
+
     @Test("A flood cannot make it chatter: one change a second at most, and safe at every alarm")
     func flood() {
         var bench = RelayBench()

@@ -6,6 +6,10 @@ final class Box {
     let folder: TemporaryFolder
     let pagePort: UInt16
     private(set) var daemon: ChildProcess?
+    /// The `clock` section of its configuration.
+    var clock = "{source: rtc}"
+    /// What the daemon finds in its environment beside its folders.
+    var environment: [String: String] = [:]
 
     /// The program under test, built beside the tests.
     static let program: String = {
@@ -32,7 +36,7 @@ final class Box {
         let text = """
             gateway: gw-test
             profiles: [\(projectFolder)/firmware-profiles, \(folder.path)/profiles]
-            clock: {source: rtc}
+            clock: \(clock)
             journal: {path: \(journal), commitInterval: 1s}
             page: {port: \(pagePort)}
             \(top)
@@ -41,14 +45,16 @@ final class Box {
         try folder.write("instruments:\n\(instruments)\n", to: "instruments.yaml")
     }
 
+    private var folders: [String: String] {
+        ["STATE_DIRECTORY": folder.path, "RUNTIME_DIRECTORY": folder.path]
+    }
+
     /// Starts the daemon and waits for its page.
     func start() throws {
         let child = try ChildProcess(
             Self.program,
             ["run", "--config", configuration],
-            environment: [
-                "STATE_DIRECTORY": folder.path, "RUNTIME_DIRECTORY": folder.path,
-            ]
+            environment: folders.merging(environment) { $1 }
         )
         daemon = child
         try child.line(containing: "page on http://")
@@ -59,9 +65,7 @@ final class Box {
         daemon = try ChildProcess(
             Self.program,
             ["run", "--config", configuration],
-            environment: [
-                "STATE_DIRECTORY": folder.path, "RUNTIME_DIRECTORY": folder.path,
-            ]
+            environment: folders.merging(environment) { $1 }
         )
     }
 

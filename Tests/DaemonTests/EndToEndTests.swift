@@ -141,38 +141,6 @@ import Testing
         try Judge(recorder, box).verdict(repeats: 400, ordered: true)
     }
 
-    @Test("kill -9 at 50 random instants: all the journal holds arrives, none with two payloads")
-    func kills() throws {
-        let broker = try MosquittoBroker(lines: ["max_queued_messages 0"], persistent: true)
-        try broker.start()
-        defer { broker.stop() }
-        let plant = try LoadPlant()
-        defer { plant.stop() }
-        let box = try Box()
-        try plant.configure(box, broker: broker.port)
-        let recorder = try MessageRecorder(
-            broker,
-            filter: "cimms/instruments/+/reading",
-            session: "judge"
-        )
-        let kills = 50
-        let clock = Mailbox<Void>()
-        for _ in 0..<kills {
-            try box.launch()
-            // A random instant: from before the journal is open to well into the load.
-            _ = clock.take(until: monotonicNow() + Int64.random(in: 20_000_000...1_800_000_000))
-            try box.kill()
-        }
-        try box.start()
-        try eventually("everything is delivered", within: 120) {
-            let uplink = try box.uplink()
-            return uplink.isUp && uplink.backlog < 50
-        }
-        #expect(try box.stop() == 0)
-        try plant.drain(box, broker: broker.port)
-        try Judge(recorder, box).verdict(repeats: (kills + 2) * 200, ordered: false)
-    }
-
     @Test("SIGTERM ends it with everything committed; SIGHUP takes a good configuration only")
     func signals() throws {
         let plant = try LoadPlant()

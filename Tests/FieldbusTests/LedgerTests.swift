@@ -38,6 +38,18 @@ struct LedgerTests {
         }
     }
 
+    @Test("A unit that owes too many replies is asked nothing more until they expire")
+    func full() {
+        var ledger = ReplyLedger()
+        for number in 0..<BusLimits.owedReplies {
+            #expect(!ledger.isFull)
+            ledger.asked(registers8, at: Int64(number), expires: 100)
+        }
+        #expect(ledger.isFull)
+        ledger.expire(now: 100)
+        #expect(!ledger.isFull)
+    }
+
     @Test("What nobody answered is forgotten in time")
     func expiry() {
         var ledger = ReplyLedger()

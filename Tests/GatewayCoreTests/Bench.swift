@@ -65,6 +65,7 @@ struct Bench {
     private(set) var marks: [String: DeliveryMark] = [:]
     private(set) var epochs: [StoreOpening.Epoch] = []
     private(set) var mostInFlight = 0
+    private(set) var largestBatch = 0
     private(set) var brokerIsUp = false
     private var inFlight: [UInt64] = []
     private var queue: [Due] = []
@@ -340,6 +341,7 @@ struct Bench {
                 receive(row, epoch, historical)
             }
         case .batch(let rows, let epoch, let historical):
+            largestBatch = max(largestBatch, rows.count)
             for row in rows { receive(row, epoch, historical) }
         case .record(let record, _): receivedRecords.append(record)
         case .response(let command, let body): responses.append((command, body))

@@ -140,6 +140,57 @@ enum House {
         }
     }
 
+    // MARK: Limits and promises
+
+    /// `Limits.fetchRows` for every constant of an enumeration called `Limits` or `…Limits`.
+    static func limits(in files: [File]) -> [String] {
+        files.filter { $0.path.hasPrefix("Sources/") && $0.text.contains("Limits {") }.flatMap {
+            file in
+            var holder: String?
+            return file.lines.compactMap { line -> String? in
+                let text = code(line.text)
+                if let match = text.firstMatch(of: /^(?:public )?(?:enum|extension) (\w*Limits) \{/)
+                {
+                    holder = String(match.1)
+                } else if text.hasPrefix("}") {
+                    holder = nil
+                } else if let holder,
+                    let match = text.firstMatch(of: /^    (?:public )?static let (\w+)/)
+                {
+                    return "\(holder).\(match.1)"
+                }
+                return nil
+            }
+        }
+    }
+
+    /// A suite is a type at the margin, an extension of one, or a type marked as one.
+    private static var suiteHead: Regex<(Substring, Substring?, Substring?)> {
+        /^(?:@Suite(?:\(.*\))? )?(?:struct|final class|extension) (\w+)|^ +@Suite(?:\(.*\))? struct (\w+)/
+    }
+
+    /// Every test as `Suite/function`: functions of a type or its extensions, in `Tests`.
+    static func tests(in files: [File]) -> Set<String> {
+        var found: Set<String> = []
+        for file in files where file.path.hasPrefix("Tests/") {
+            var suite = "", isTest = false
+            for (_, text) in file.lines {
+                if text.contains("struct ") || text.contains("extension ")
+                    || text.contains("class "),
+                    let match = text.firstMatch(of: suiteHead)
+                {
+                    suite = String(match.1 ?? match.2 ?? "")
+                }
+                if text.contains("@Test") { isTest = true }
+                if isTest, let match = text.firstMatch(of: /\bfunc (\w+)\(/) {
+                    found.insert("\(suite)/\(match.1)")
+                    isTest = false
+                }
+            }
+        }
+        return found
+    }
+
     private static func imports(_ line: String, _ module: String) -> Bool {
         let words = code(line).split(whereSeparator: { $0 == " " || $0 == "." })
         guard let at = words.firstIndex(of: "import") else { return false }

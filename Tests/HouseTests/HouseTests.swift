@@ -91,6 +91,37 @@ import Testing
         #expect(House.sleeps(in: [planted]).count == 1)
     }
 
+    @Test("every limit is reached on purpose by a test that is there")
+    func limits() {
+        let proven = Self.files.filter { !LimitTable.openRooms.contains($0.room ?? "") }
+        let limits = Set(House.limits(in: proven))
+        let tests = House.tests(in: Self.files)
+        #expect(limits.contains("Limits.unstoredReadings") && tests.contains("HouseTests/limits"))
+        #expect(limits.subtracting(LimitTable.proofs.keys).sorted() == [])
+        #expect(Set(LimitTable.proofs.keys).subtracting(limits).sorted() == [])
+        for (limit, proof) in LimitTable.proofs {
+            if case .test(let name) = proof {
+                #expect(tests.contains(name), "\(limit): there is no test \(name)")
+            }
+        }
+        let planted = House.File(
+            path: "Sources/Relay/X.swift",
+            text: "enum OddLimits {\n    static let most = 3\n}"
+        )
+        #expect(House.limits(in: [planted]) == ["OddLimits.most"])
+    }
+
+    @Test("every test that docs/reliability.md names is there")
+    func reliability() throws {
+        let text = try String(
+            contentsOfFile: projectFolder + "/docs/reliability.md",
+            encoding: .utf8
+        )
+        let named = text.matches(of: /`([A-Z]\w+\/\w+)`/).map { String($0.1) }
+        #expect(named.count > 60)
+        #expect(Set(named).subtracting(House.tests(in: Self.files)).sorted() == [])
+    }
+
     @Test("every escape from the compiler's checks has its reason, and nothing is forced")
     func escapes() {
         #expect(House.unexplained(in: Self.files) == [])

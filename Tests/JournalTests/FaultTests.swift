@@ -115,6 +115,25 @@ import Testing
         await store.close()
     }
 
+    @Test("a first page torn inside a checkpoint is no damage: the log has it whole")
+    func tornFirstPage() async throws {
+        let (store, _) = try await open()
+        var plant = SamplePlant(channels: 16)
+        await fill(store, seconds: 60, plant: &plant)
+        let torn = try copyOfOpen(as: "copy.db")
+        var file = try Data(contentsOf: URL(fileURLWithPath: torn.path))
+        file.replaceSubrange(
+            0..<512,
+            with: (0..<512).map { UInt8(truncatingIfNeeded: $0 * 37 + 5) }
+        )
+        try file.write(to: URL(fileURLWithPath: torn.path))
+        let (again, opening) = try await open(torn)
+        #expect(opening.damage == nil)
+        #expect(opening.epochs.last?.lastReading == plant.sequence)
+        await again.close()
+        await store.close()
+    }
+
     @Test("a file that is cut off is damage though its log holds other pages")
     func cutOffWithLog() async throws {
         let (store, _) = try await open()
@@ -234,6 +253,33 @@ import Testing
         #expect(opening.damage == nil)
         #expect(opening.epochs.last?.lastReading == 32)
         await again.close()
+    }
+
+    @Test("a folder that cannot be written is named, and nothing is made up instead")
+    func unwritable() async throws {
+        let mount = folder.file("sealed")
+        try FileManager.default.createDirectory(atPath: mount, withIntermediateDirectories: true)
+        let mounting = try ChildProcess("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", mount])
+        guard try mounting.wait() == 0 else {
+            print("SKIPPED: mounting a tmpfs is not permitted here")
+            return
+        }
+        defer { _ = try? ChildProcess("umount", ["-l", mount]).wait() }
+        do {
+            let (store, _) = try await open(JournalSettings(path: "\(mount)/journal.db"))
+            await store.close()
+            Issue.record("a journal where nothing can be written")
+        } catch let fault as StoreFault {
+            #expect(fault.words.contains(mount), "\(fault.words)")
+        }
+        // Found damaged, it cannot even be moved aside: that is told as well.
+        _ = try ChildProcess("mount", ["-o", "remount,rw", mount]).wait()
+        let path = try folder.write("no database", to: "sealed/journal.db")
+        try folder.write("", to: "sealed/journal.db.lock")
+        _ = try ChildProcess("mount", ["-o", "remount,ro", mount]).wait()
+        await #expect(throws: StoreFault.self) {
+            _ = try await open(JournalSettings(path: path))
+        }
     }
 
     @Test("a newer release's file is set aside, not written to")

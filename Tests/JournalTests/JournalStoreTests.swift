@@ -184,6 +184,26 @@ import Testing
         await store.close()
     }
 
+    @Test("of a mark with more ranges than a journal keeps, the newest are kept: repeats, no loss")
+    func manyRanges() async throws {
+        let (store, _) = try await open()
+        let ranges = (1...UInt64(Limits.deliveredRanges + 36)).map { ($0 * 4)...($0 * 4 + 1) }
+        await commit(
+            store,
+            Commit(
+                id: 1,
+                epoch: 9,
+                readings: Self.rows(1...500),
+                delivery: [Self.mark(2, epoch: 9, ranges: ranges)]
+            )
+        )
+        await store.close()
+        let (again, opening) = try await open()
+        #expect(opening.delivery.first?.floor == 2)
+        #expect(opening.delivery.first?.ranges == Array(ranges.suffix(Limits.deliveredRanges)))
+        await again.close()
+    }
+
     @Test("records come back in order, and open alerts are known at the next start")
     func records() async throws {
         let (store, _) = try await open()

@@ -4,7 +4,7 @@ import GatewayCore
 import Signal
 
 /// Reads commands as the central system sends them: JSON with an id, an expiry and who wants it.
-enum CommandDecoder {
+public enum CommandDecoder {
     /// The body of every command; which keys it wants depends on its name.
     private struct Body: Decodable {
         var id: String
@@ -35,7 +35,8 @@ enum CommandDecoder {
     /// Characters of an id, which becomes a topic level.
     private static let longestID = 64
 
-    static func decode(_ command: UplinkCommand) -> Result<GatewayCommand, CommandRefusal> {
+    /// The command in `command`, or why it is refused, with its id where that could be read.
+    public static func decode(_ command: UplinkCommand) -> Result<GatewayCommand, CommandRefusal> {
         Result { () throws(CommandRefusal) in try decoded(command) }
     }
 
@@ -205,7 +206,8 @@ enum CommandDecoder {
             }
     }
 
-    static func date(_ text: String) -> WallTime? {
+    /// The time that `text` names in ISO 8601; nil: none after 1970.
+    public static func date(_ text: String) -> WallTime? {
         let fractional = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
         let plain = try? Date(text, strategy: .iso8601)
         guard let date = plain ?? (try? Date(text, strategy: fractional)) else { return nil }
