@@ -22,14 +22,9 @@ public final class TLSIdentity: @unchecked Sendable {
         _ = SSL_CTX_set_options(context, 1 << 30 | 1 << 17 | 1 << 7)
         // Tickets do; a cache would keep memory for every visitor.
         SSL_CTX_ctrl(context, SSL_CTRL_SET_SESS_CACHE_MODE, 0, nil)
-        do throws(SecretFault) {
-            try Self.takeUp(chain, in: context)
-            try Self.takeUp(key: key, in: context)
-        } catch {
-            // `deinit` does not run for what was never made.
-            SSL_CTX_free(context)
-            throw error
-        }
+        // Every property is set: where these throw, `deinit` frees the context.
+        try Self.takeUp(chain, in: context)
+        try Self.takeUp(key: key, in: context)
     }
 
     deinit { SSL_CTX_free(context) }

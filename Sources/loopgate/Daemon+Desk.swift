@@ -1,5 +1,6 @@
 import GatewayCore
 import LocalPage
+import Uplink
 
 // What the page, the API and the command line ask of the daemon.
 

@@ -47,4 +47,15 @@ struct LastFramesTests {
         #expect(frames.request.suffix(6) == [1, 4, 0, 3, 0, 1])
         #expect(frames.reply.isEmpty)
     }
+
+    @Test("Of an answer that does not end, as much is kept as a frame may have")
+    func bounded() throws {
+        let slave = try RawSlave.tcp { request, _ in
+            [.send(Array(request.prefix(4)) + [0, 254] + Array(repeating: 0xAA, count: 400))]
+        }
+        defer { slave.stop() }
+        let bus = tcpBus(slave.port)
+        #expect(try bus.ask(.read(1, .input, 0, 1)).fault != nil)
+        #expect(bus.lastFrames[one]?.reply.count == Limits.frameBytes)
+    }
 }

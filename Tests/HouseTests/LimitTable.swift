@@ -26,6 +26,7 @@ enum LimitTable {
         "Limits.recentRecords": .test("LimitTests/memory"),
         "Limits.batchReadings": .test("LimitTests/batch"),
         "Limits.refusals": .test("DeliveryTests/poison"),
+        "Limits.frameBytes": .test("LastFramesTests/bounded"),
 
         "Limits.pageBytes": .test("PageServerTests/files"),
         "Limits.chartBytes": .test("PageServerTests/files"),

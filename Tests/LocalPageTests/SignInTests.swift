@@ -200,7 +200,7 @@ import Vault
             #expect(answer.status == 422)
             #expect(answer.fields == fields)
         }
-        #expect(try await box.ask("DELETE", "/api/users/T1", [admin]).status == 404)
+        #expect(try await box.ask("DELETE", "/api/users/T1", [admin]).status == 405)
         let reset = try await box.ask(
             "POST",
             "/api/users/T1/reset-password",

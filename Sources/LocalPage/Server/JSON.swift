@@ -152,26 +152,14 @@ struct ISOTime: Hashable, Sendable, Codable {
 
     init(_ wall: WallTime) { self.wall = wall }
 
-    /// The point that `text` names: ISO 8601 with a zone, fractions of a second allowed; nil: none.
+    /// The point that `text` names, cut to the millisecond: RFC 3339, `Z` or an offset; nil: none.
     init?(_ text: String) {
-        // The parser is lenient about what follows; a time is short.
-        guard (20...40).contains(text.utf8.count) else { return nil }
-        let date =
-            (try? Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(text))
-            ?? (try? Date.ISO8601FormatStyle().parse(text))
-        guard let seconds = date?.timeIntervalSince1970,
-            (0..<4_102_444_800).contains(seconds)
-        else { return nil }
-        wall = WallTime(nanosecondsSince1970: Int64((seconds * 1000).rounded()) * 1_000_000)
+        guard let time = WallTime(iso8601: text) else { return nil }
+        wall = WallTime(nanosecondsSince1970: time.millisecondsSince1970 * 1_000_000)
     }
 
     /// The text, in UTC, with milliseconds.
-    var text: String {
-        let (whole, rest) = wall.nanosecondsSince1970.quotientAndRemainder(dividingBy: 1_000_000)
-        let milliseconds = rest < 0 ? whole - 1 : whole
-        let date = Date(timeIntervalSince1970: Double(milliseconds) / 1000)
-        return date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
-    }
+    var text: String { wall.iso8601 }
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
