@@ -244,6 +244,13 @@ struct DeliveryLane<Row: Sequenced>: Sendable {
         runs[index].sent.insert(range)
     }
 
+    /// The part of `range` that goes out as live: all of it where backlog and live are one line.
+    func live(_ range: ClosedRange<UInt64>) -> ClosedRange<UInt64>? {
+        guard !isOrdered else { return range }
+        return range.upperBound >= liveFrom
+            ? max(range.lowerBound, liveFrom)...range.upperBound : nil
+    }
+
     /// Rows of the present run were sent before their commit was made up, or will be right after.
     mutating func offered(_ range: ClosedRange<UInt64>) {
         runs[runs.count - 1].offered.insert(range)

@@ -493,7 +493,7 @@ struct Outbox: Sendable {
                 isUp
                 && (settings.backlog != .ordered
                     || self.readings.isCaughtUp(before: range.lowerBound))
-            guard goesRightAfter else { return [] }
+            guard goesRightAfter, let range = self.readings.live(range) else { return [] }
             self.readings.offered(range)
             return [LiveOffer(connection: settings.name, range: range)]
         }
