@@ -64,7 +64,7 @@ public struct Gateway: Sendable {
         nextScan = now + Self.scanInterval
         instruments = settings.instruments.map { InstrumentPipeline(settings: $0, at: now) }
         alarms = AlarmChain(settings: settings, epoch: epoch, opening: opening, at: stamp)
-        feeds = RelayFeeds(buses: settings.buses.count)
+        feeds = RelayFeeds(settings)
         journal = JournalBuffer(interval: settings.journal.commitInterval, at: now)
         outboxes = settings.connections.map {
             Outbox(
@@ -169,7 +169,7 @@ public struct Gateway: Sendable {
         guard let index = buses.firstIndex(where: { $0.settings.id == bus }),
             let update = buses[index].handle(reply, at: now)
         else { return }
-        feeds.replied(index)
+        feeds.replied(index, at: now)
         // Only the clock's own event changes what it is worth.
         if update.stamp.clock == clock.clock { clock = update.stamp }
         if let event = update.event {

@@ -170,6 +170,44 @@ import Testing
         )
     }
 
+    @Test("a bus that answers again does not vouch for another that has stopped meanwhile")
+    func oneBusForAnother() {
+        var settings = Self.settings()
+        settings.buses.append(
+            BusSettings(
+                id: BusID(rawValue: 1),
+                name: "second",
+                link: .tcp(host: "127.0.0.2", port: 502)
+            )
+        )
+        var feeds = RelayFeeds(settings)
+        func second(_ second: Int64) -> MonotonicTime {
+            MonotonicTime(nanoseconds: second * 1_000_000_000)
+        }
+        func look(at time: Int64) -> UInt64 {
+            feeds.look(
+                busyBuses: [true, true],
+                isCommitting: false,
+                hasInstruments: true,
+                at: second(time)
+            )
+            return feeds.polling
+        }
+        feeds.replied(0, at: second(10))
+        feeds.replied(1, at: second(10))
+        #expect(look(at: 10) == 1)
+        // Bus 0 hangs; bus 1 goes on for a while.
+        for time in 12...20 {
+            feeds.replied(1, at: second(Int64(time)))
+            #expect(look(at: Int64(time)) == 1)
+        }
+        // Bus 1 has stopped, and bus 0 is back.
+        feeds.replied(0, at: second(25))
+        #expect(look(at: 25) == 1)
+        feeds.replied(1, at: second(26))
+        #expect(look(at: 26) == 2)
+    }
+
     @Test("a full disk raises an alert and leaves the relay to the process")
     func fullDisk() {
         var bench = Bench(Self.settings())
