@@ -251,7 +251,7 @@ struct AlarmChain: Sendable {
         if desk.revision != seenRevision {
             seenRevision = desk.revision
             for index in ids.indices { isHeld[index] = desk.isOutOfService(ids[index]) }
-            return relay.update(desk.openAlerts, at: now)
+            return relay.update(desk.openAlerts { relay.covers($0) }, at: now)
         }
         return now >= relay.nextDeadline ? relay.advance(to: now) : nil
     }
