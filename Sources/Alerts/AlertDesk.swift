@@ -151,6 +151,19 @@ public struct AlertDesk: Sendable {
         }
     }
 
+    /// The clock was found to have been off by `offset` since the run began: moves the times that
+    /// this run took while they could not be trusted.
+    public mutating func correctClock(by offset: Nanoseconds) {
+        for key in entries.keys {
+            guard var alert = entries[key]?.alert, alert.id.epoch == epoch else { continue }
+            alert.raisedAt = alert.raisedAt.corrected(by: offset)
+            alert.acknowledgedAt = alert.acknowledgedAt?.corrected(by: offset)
+            if let shelf = alert.shelf { alert.shelf?.from = shelf.from.corrected(by: offset) }
+            entries[key]?.alert = alert
+        }
+        revision += 1
+    }
+
     /// The open alert named `id`.
     public func alert(_ id: AlertID) -> OpenAlert? { keys[id].flatMap { entries[$0]?.alert } }
 

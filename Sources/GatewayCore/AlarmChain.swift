@@ -226,6 +226,9 @@ struct AlarmChain: Sendable {
 
     mutating func advance(to now: Stamp) -> AlertOutput { desk.advance(to: now) }
 
+    /// The clock was found to have been off by `offset` in this run.
+    mutating func correctClock(by offset: Nanoseconds) { desk.correctClock(by: offset) }
+
     /// Resolves what was open before the restart and has not come up again.
     mutating func confirmAfterRestart(at now: Stamp) -> AlertOutput {
         guard !desk.unconfirmed.isEmpty else { return .none }

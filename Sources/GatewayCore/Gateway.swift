@@ -313,6 +313,7 @@ public struct Gateway: Sendable {
         let offset = stamp.wall - expected
         if stamp.clock.isTrusted, !wasTrusted {
             effects.append(.correctClock(epoch: epoch, offset: offset))
+            correct(by: offset)
             effects.append(
                 .log(Notice(.info, "the clock is set; it was off by \(Self.words(offset))"))
             )
@@ -320,5 +321,19 @@ public struct Gateway: Sendable {
         clock = stamp
         nextCalendar = .zero
         for index in outboxes.indices { outboxes[index].clock(isTrusted: stamp.clock.isTrusted) }
+    }
+
+    /// Corrects what is in memory as the journal corrects what it holds.
+    private mutating func correct(by offset: Nanoseconds) {
+        readings.changeAll { $0.reading.stamp = $0.reading.stamp.corrected(by: offset) }
+        records.changeAll { row in
+            row.stamp = row.stamp.corrected(by: offset)
+            guard case .alert(var step) = row.body else { return }
+            step.at = step.at.corrected(by: offset)
+            if step.alert.epoch == epoch { step.raisedAt = step.raisedAt.corrected(by: offset) }
+            row.body = .alert(step)
+        }
+        alarms.correctClock(by: offset)
+        for index in outboxes.indices { outboxes[index].readAgain() }
     }
 }
