@@ -270,9 +270,10 @@ extension AlertTransition {
             state == .resolved || severity == .advisory ? .info : .warning
         let who = by == AlertDesk.systemName ? "" : " by \(by)"
         let why = note.map { " (\($0))" } ?? ""
+        let standing = isActive || state == .resolved ? "" : " and back to normal"
         return Notice(
             state == .raised && severity == .critical ? .error : level,
-            "alert \(alert) \(subject) \(type.rawValue) \(detail): \(state.rawValue), "
+            "alert \(alert) \(subject) \(type.rawValue) \(detail): \(state.rawValue)\(standing), "
                 + "\(severity.rawValue)\(who)\(why): \(explanation)"
         )
     }
