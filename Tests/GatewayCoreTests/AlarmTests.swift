@@ -158,6 +158,23 @@ import Testing
         #expect(bench.demands.last?.demand == .energised)
     }
 
+    @Test("what went away after the detectors' state was saved is news when it comes again")
+    func againAfterRestart() {
+        var bench = Bench(Self.settings())
+        bench.world.registers[0] = Self.raw(9.5)
+        // The state is saved every ten minutes, with the limit in alarm.
+        bench.run(for: .seconds(610))
+        #expect(bench.detectorState != nil)
+        bench.world.registers[0] = Self.raw(5)
+        bench.run(for: .seconds(30))
+        #expect(bench.openAlerts.allSatisfy { !$0.isActive })
+        bench.world.registers[0] = Self.raw(9.5)
+        bench.crashAndRestart(epoch: 2)
+        bench.run(for: .seconds(10))
+        #expect(bench.openAlerts.contains { $0.type == .ruleViolation && $0.isActive })
+        #expect(bench.demands.last?.demand == .safe)
+    }
+
     @Test("a journal that does not answer makes the relay safe")
     func stalledJournal() {
         var bench = Bench(Self.settings())
