@@ -12,7 +12,7 @@ struct Loopgate: AsyncParsableCommand {
             EvaluateCommand.self, ProbeCommand.self, ReadCommand.self, RelaySafeCommand.self,
             AlertsCommand.self, MaintenanceCommand.self, RelayCommand.self,
             TrainCommand.self, BaselineCommand.self, ModelsCommand.self, CalibrationCommand.self,
-            ReplayCommand.self, ResendCommand.self,
+            ReplayCommand.self, ResendCommand.self, SimCommand.self,
         ]
     )
 }
