@@ -7,7 +7,7 @@ DATA ?= ../shared/data
 OUT ?= findings.csv
 DEMO ?=
 
-.PHONY: build release demo test torture fuzz bench evaluate install format lint clean
+.PHONY: build release demo test torture fuzz bench evaluate sim install format lint clean
 
 build:
 	scripts/prepare build
@@ -45,6 +45,10 @@ fuzz:
 bench: release
 	scripts/prepare bench
 	scripts/bench
+
+# Simulated worlds in which everything fails by chance: 1,000 gateway-hours, and planted bugs.
+sim: release
+	scripts/sim
 
 evaluate: release
 	scripts/prepare evaluate

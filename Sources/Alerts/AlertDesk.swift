@@ -136,13 +136,32 @@ public struct AlertDesk: Sendable {
     // MARK: What is open
 
     /// Every open alert, worst first, then in the order of raising; notices last.
-    public var openAlerts: [OpenAlert] {
-        entries.values.compactMap(\.alert).sorted { a, b in
+    public var openAlerts: [OpenAlert] { openAlerts { _ in true } }
+
+    /// The open alerts that are wanted, in the same order.
+    public func openAlerts(where isWanted: (OpenAlert) -> Bool) -> [OpenAlert] {
+        let wanted = entries.values.compactMap { entry in
+            entry.alert.flatMap { isWanted($0) ? $0 : nil }
+        }
+        return wanted.sorted { a, b in
             if a.isNotice != b.isNotice { return b.isNotice }
             if a.severity != b.severity { return a.severity > b.severity }
             if a.raisedAt.wall != b.raisedAt.wall { return a.raisedAt.wall < b.raisedAt.wall }
             return a.id < b.id
         }
+    }
+
+    /// The clock was found to have been off by `offset` since the run began: moves the times that
+    /// this run took while they could not be trusted.
+    public mutating func correctClock(by offset: Nanoseconds) {
+        for key in entries.keys {
+            guard var alert = entries[key]?.alert, alert.id.epoch == epoch else { continue }
+            alert.raisedAt = alert.raisedAt.corrected(by: offset)
+            alert.acknowledgedAt = alert.acknowledgedAt?.corrected(by: offset)
+            if let shelf = alert.shelf { alert.shelf?.from = shelf.from.corrected(by: offset) }
+            entries[key]?.alert = alert
+        }
+        revision += 1
     }
 
     /// The open alert named `id`.

@@ -220,7 +220,8 @@ public struct RelayLogic: Sendable {
 
     // MARK: How it decides
 
-    private func covers(_ alert: OpenAlert) -> Bool {
+    /// Whether an open alert may drive the relay or sound the horn; `update` needs no others.
+    public func covers(_ alert: OpenAlert) -> Bool {
         guard alert.suppression == nil, !alert.isNotice else { return false }
         // While the condition is there its own severity counts; afterwards the worst it had.
         let severity = alert.isActive && !alert.isLatched ? alert.presentSeverity : alert.severity

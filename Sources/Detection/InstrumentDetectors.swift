@@ -165,6 +165,12 @@ public struct InstrumentDetectors: Sendable {
         }
     }
 
+    /// Forgets limits that were in alarm when the state was saved, and are not any more as later
+    /// records tell: otherwise the next time would be no news.
+    public mutating func forgetLimits(low: Bool, high: Bool) {
+        limits.forget(low: low, high: high)
+    }
+
     /// The forest's score of the last window; nil before the first.
     public var lastScore: Double? { anomaly.score }
 

@@ -146,6 +146,14 @@ struct LimitRules {
     /// Readings were missing: a delay must be seen through without a hole.
     mutating func gap() { since = SIMD4(repeating: Self.never) }
 
+    /// Forgets that a side is in alarm: what is beyond its limits then has to last anew.
+    mutating func forget(low: Bool, high: Bool) {
+        for index in 0..<4 where index < 2 ? low : high {
+            active &= ~(1 << UInt8(index))
+            since[index] = Self.never
+        }
+    }
+
     // MARK: State
 
     func encode(into writer: inout ByteWriter, at now: MonotonicTime) {

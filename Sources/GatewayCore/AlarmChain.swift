@@ -116,26 +116,34 @@ struct AlarmChain: Sendable {
         let status = detectors[index].status
         func still(_ type: AlertType, _ detail: String, _ grade: AlertGrade) {
             let key = ConditionKey(instrument: ids[index], type: type, detail: detail)
-            guard let alert = desk.alert(of: key), alert.isActive else { return }
+            let alert = desk.alert(of: key)
+            let severity = alert.flatMap { $0.isActive ? $0.presentSeverity : nil }
             changes.append(
                 ConditionChange(
                     key: key,
                     phase: .active,
                     grade: grade,
-                    severity: alert.presentSeverity,
-                    value: alert.value,
-                    explanation: alert.explanation
+                    severity: severity,
+                    value: alert?.value,
+                    explanation: alert?.explanation ?? "It held before the restart and still does."
                 )
             )
         }
+        let shadow = detectors[index].settings.shadow
         let limits = status.limitsActive
         if limits.count == 4 {
             if limits[0] || limits[1] { still(.ruleViolation, "low", .preAlarm) }
             if limits[2] || limits[3] { still(.ruleViolation, "high", .preAlarm) }
         }
-        if status.drifting { still(.drift, DetectorKind.drift.name, .preAlarm) }
-        if status.anomalous { still(.anomaly, DetectorKind.anomaly.name, .preAlarm) }
-        if status.stuck { still(.instrumentFault, ConditionKey.stuck, .preAlarm) }
+        if status.drifting, !shadow.contains(.drift) {
+            still(.drift, DetectorKind.drift.name, .preAlarm)
+        }
+        if status.anomalous, !status.isProvisional, !shadow.contains(.anomaly) {
+            still(.anomaly, DetectorKind.anomaly.name, .preAlarm)
+        }
+        if status.stuck, !shadow.contains(.stuck) {
+            still(.instrumentFault, ConditionKey.stuck, .preAlarm)
+        }
     }
 
     /// Takes another model for an instrument's detectors: what they had open is cleared.
@@ -226,6 +234,9 @@ struct AlarmChain: Sendable {
 
     mutating func advance(to now: Stamp) -> AlertOutput { desk.advance(to: now) }
 
+    /// The clock was found to have been off by `offset` in this run.
+    mutating func correctClock(by offset: Nanoseconds) { desk.correctClock(by: offset) }
+
     /// Resolves what was open before the restart and has not come up again.
     mutating func confirmAfterRestart(at now: Stamp) -> AlertOutput {
         guard !desk.unconfirmed.isEmpty else { return .none }
@@ -251,7 +262,7 @@ struct AlarmChain: Sendable {
         if desk.revision != seenRevision {
             seenRevision = desk.revision
             for index in ids.indices { isHeld[index] = desk.isOutOfService(ids[index]) }
-            return relay.update(desk.openAlerts, at: now)
+            return relay.update(desk.openAlerts { relay.covers($0) }, at: now)
         }
         return now >= relay.nextDeadline ? relay.advance(to: now) : nil
     }
@@ -321,8 +332,19 @@ struct AlarmChain: Sendable {
             guard let index = ids.firstIndex(where: { Int64($0.rawValue) == id }),
                 Int64(models[index]?.version ?? 0) == version
             else { continue }
-            if (try? detectors[index].restore(state, at: then)) != nil { isRestored[index] = true }
+            guard (try? detectors[index].restore(state, at: then)) != nil else { continue }
+            isRestored[index] = true
+            // The state is up to ten minutes old, the alerts are not.
+            detectors[index].forgetLimits(
+                low: !isActive(.ruleViolation, "low", of: index),
+                high: !isActive(.ruleViolation, "high", of: index)
+            )
         }
+    }
+
+    private func isActive(_ type: AlertType, _ detail: String, of index: Int) -> Bool {
+        let key = ConditionKey(instrument: ids[index], type: type, detail: detail)
+        return desk.alert(of: key)?.isActive ?? false
     }
 
     private func number(_ bytes: inout ArraySlice<UInt8>) -> Int64? {

@@ -64,6 +64,8 @@ struct DeliveryLane<Row: Sequenced>: Sendable {
     private(set) var waiting: [Waiting] = []
     private var waitingHead = 0
     private(set) var isFetching = false
+    /// What is being read was asked for before the times in it were corrected.
+    private var isOutdated = false
     private var fetchNotBefore = MonotonicTime.zero
     /// Of the present run: what comes before is backlog; only where the lane is not ordered.
     private var liveFrom: UInt64 = 1
@@ -211,6 +213,8 @@ struct DeliveryLane<Row: Sequenced>: Sendable {
     ) {
         isFetching = false
         fetchNotBefore = .zero
+        defer { isOutdated = false }
+        guard !isOutdated else { return }
         guard let index = runs.firstIndex(where: { $0.epoch == fetched.epoch }) else { return }
         // What the journal does not hold any more will never come: it counts as delivered.
         var expected = asked.lowerBound
@@ -235,13 +239,28 @@ struct DeliveryLane<Row: Sequenced>: Sendable {
 
     mutating func fetchFailed(at now: MonotonicTime) {
         isFetching = false
+        isOutdated = false
         fetchNotBefore = now + .seconds(1)
+    }
+
+    /// Forgets what was read and not yet sent, so that it is read again.
+    mutating func readAgain() {
+        waiting.removeAll(keepingCapacity: true)
+        waitingHead = 0
+        isOutdated = isFetching
     }
 
     /// Rows were handed to the link.
     mutating func sent(_ range: ClosedRange<UInt64>, epoch: UInt64) {
         guard let index = runs.firstIndex(where: { $0.epoch == epoch }) else { return }
         runs[index].sent.insert(range)
+    }
+
+    /// The part of `range` that goes out as live: all of it where backlog and live are one line.
+    func live(_ range: ClosedRange<UInt64>) -> ClosedRange<UInt64>? {
+        guard !isOrdered else { return range }
+        return range.upperBound >= liveFrom
+            ? max(range.lowerBound, liveFrom)...range.upperBound : nil
     }
 
     /// Rows of the present run were sent before their commit was made up, or will be right after.

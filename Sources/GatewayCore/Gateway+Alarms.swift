@@ -145,7 +145,8 @@ extension Gateway {
         feeds.look(
             busyBuses: buses.map(\.isBusy),
             isCommitting: journal.isCommitting,
-            hasInstruments: !instruments.isEmpty
+            hasInstruments: !instruments.isEmpty,
+            at: now
         )
         let output = alarms.feed(
             polling: feeds.polling,
@@ -211,25 +212,30 @@ public struct ShadowFinding: Hashable, Sendable, Codable {
     public var at: WallTime
 }
 
-/// Counts the rounds that polling, detection and journal complete: what the relay is fed with.
+/// Counts the progress of polling, detection and journal: what the relay is fed with.
 struct RelayFeeds: Sendable {
     private(set) var polling: UInt64 = 0
     private(set) var detection: UInt64 = 0
     private(set) var journal: UInt64 = 0
-    private var hasAnswered: [Bool]
-    private var isDone: [Bool]
+    /// When each bus last answered, or had nothing to do once it had answered.
+    private var answeredAt: [MonotonicTime?]
+    /// How long each bus may take to answer. Polling goes on while all of them have answered within
+    /// it: a bus that answers again must not vouch for another that has stopped meanwhile.
+    private let patience: [Nanoseconds]
     private var hasStored = false
 
-    init(buses: Int) {
-        hasAnswered = Array(repeating: false, count: buses)
-        isDone = Array(repeating: false, count: buses)
+    init(_ settings: GatewaySettings) {
+        answeredAt = Array(repeating: nil, count: settings.buses.count)
+        patience = settings.buses.map { bus in
+            let timeouts = settings.modules.filter { $0.bus == bus.id }.map {
+                $0.responseTimeout ?? bus.responseTimeout
+            }
+            return (timeouts.max() ?? .zero) + .seconds(1)
+        }
     }
 
     /// A bus has answered a request, be it that nobody is there.
-    mutating func replied(_ bus: Int) {
-        hasAnswered[bus] = true
-        isDone[bus] = true
-    }
+    mutating func replied(_ bus: Int, at now: MonotonicTime) { answeredAt[bus] = now }
 
     /// The journal has answered a commit, be it with an error.
     mutating func committed() {
@@ -238,14 +244,19 @@ struct RelayFeeds: Sendable {
     }
 
     /// A look at what is under way: an idle bus and an idle journal are not stuck.
-    mutating func look(busyBuses: [Bool], isCommitting: Bool, hasInstruments: Bool) {
-        for (bus, isBusy) in busyBuses.enumerated() where !isBusy && hasAnswered[bus] {
-            isDone[bus] = true
+    mutating func look(
+        busyBuses: [Bool],
+        isCommitting: Bool,
+        hasInstruments: Bool,
+        at now: MonotonicTime
+    ) {
+        for (bus, isBusy) in busyBuses.enumerated() where !isBusy && answeredAt[bus] != nil {
+            answeredAt[bus] = now
         }
-        if isDone.allSatisfy(\.self) {
-            polling += 1
-            for bus in isDone.indices { isDone[bus] = false }
+        let isGoingOn = zip(answeredAt, patience).allSatisfy { answered, patience in
+            answered.map { now - $0 <= patience } ?? false
         }
+        if isGoingOn { polling += 1 }
         // Readings are judged on the thread that looks.
         detection += 1
         if !isCommitting, hasStored || !hasInstruments { journal += 1 }
@@ -259,9 +270,10 @@ extension AlertTransition {
             state == .resolved || severity == .advisory ? .info : .warning
         let who = by == AlertDesk.systemName ? "" : " by \(by)"
         let why = note.map { " (\($0))" } ?? ""
+        let standing = isActive || state == .resolved ? "" : " and back to normal"
         return Notice(
             state == .raised && severity == .critical ? .error : level,
-            "alert \(alert) \(subject) \(type.rawValue) \(detail): \(state.rawValue), "
+            "alert \(alert) \(subject) \(type.rawValue) \(detail): \(state.rawValue)\(standing), "
                 + "\(severity.rawValue)\(who)\(why): \(explanation)"
         )
     }

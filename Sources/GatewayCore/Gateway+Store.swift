@@ -124,7 +124,8 @@ extension Gateway {
     mutating func trimReadings() {
         guard readings.count > Limits.recentReadings else { return }
         readings.trim(to: Limits.recentReadings, keepingFrom: journal.storedReadings + 1)
-        if readings.count > Limits.unstoredReadings, !journal.isCommitting {
+        // Also while a commit is under way, which may last: it has its own copy of what it writes.
+        if readings.count > Limits.unstoredReadings {
             readings.trim(to: Limits.unstoredReadings, keepingFrom: readings.next)
         }
         for index in outboxes.indices { outboxes[index].forgetOffers(before: readings.first) }

@@ -64,7 +64,7 @@ public struct Gateway: Sendable {
         nextScan = now + Self.scanInterval
         instruments = settings.instruments.map { InstrumentPipeline(settings: $0, at: now) }
         alarms = AlarmChain(settings: settings, epoch: epoch, opening: opening, at: stamp)
-        feeds = RelayFeeds(buses: settings.buses.count)
+        feeds = RelayFeeds(settings)
         journal = JournalBuffer(interval: settings.journal.commitInterval, at: now)
         outboxes = settings.connections.map {
             Outbox(
@@ -169,7 +169,7 @@ public struct Gateway: Sendable {
         guard let index = buses.firstIndex(where: { $0.settings.id == bus }),
             let update = buses[index].handle(reply, at: now)
         else { return }
-        feeds.replied(index)
+        feeds.replied(index, at: now)
         // Only the clock's own event changes what it is worth.
         if update.stamp.clock == clock.clock { clock = update.stamp }
         if let event = update.event {
@@ -313,6 +313,7 @@ public struct Gateway: Sendable {
         let offset = stamp.wall - expected
         if stamp.clock.isTrusted, !wasTrusted {
             effects.append(.correctClock(epoch: epoch, offset: offset))
+            correct(by: offset)
             effects.append(
                 .log(Notice(.info, "the clock is set; it was off by \(Self.words(offset))"))
             )
@@ -320,5 +321,19 @@ public struct Gateway: Sendable {
         clock = stamp
         nextCalendar = .zero
         for index in outboxes.indices { outboxes[index].clock(isTrusted: stamp.clock.isTrusted) }
+    }
+
+    /// Corrects what is in memory as the journal corrects what it holds.
+    private mutating func correct(by offset: Nanoseconds) {
+        readings.changeAll { $0.reading.stamp = $0.reading.stamp.corrected(by: offset) }
+        records.changeAll { row in
+            row.stamp = row.stamp.corrected(by: offset)
+            guard case .alert(var step) = row.body else { return }
+            step.at = step.at.corrected(by: offset)
+            if step.alert.epoch == epoch { step.raisedAt = step.raisedAt.corrected(by: offset) }
+            row.body = .alert(step)
+        }
+        alarms.correctClock(by: offset)
+        for index in outboxes.indices { outboxes[index].readAgain() }
     }
 }

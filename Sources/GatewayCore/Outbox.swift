@@ -478,6 +478,12 @@ struct Outbox: Sendable {
         }
     }
 
+    /// What was read ahead is read again: the times in it are corrected now.
+    mutating func readAgain() {
+        readings.readAgain()
+        records.readAgain()
+    }
+
     /// Readings of the present run that were lost before they could be stored: they never come.
     mutating func gone(_ range: ClosedRange<UInt64>) {
         readings.delivered(range, epoch: epoch)
@@ -493,7 +499,7 @@ struct Outbox: Sendable {
                 isUp
                 && (settings.backlog != .ordered
                     || self.readings.isCaughtUp(before: range.lowerBound))
-            guard goesRightAfter else { return [] }
+            guard goesRightAfter, let range = self.readings.live(range) else { return [] }
             self.readings.offered(range)
             return [LiveOffer(connection: settings.name, range: range)]
         }

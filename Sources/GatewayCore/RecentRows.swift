@@ -43,6 +43,11 @@ struct RecentRows<Row: Sequenced>: Sendable {
         return dropped
     }
 
+    /// Changes every row that is held; its sequence must stay.
+    mutating func changeAll(_ change: (inout Row) -> Void) {
+        for index in rows.indices.dropFirst(head) { change(&rows[index]) }
+    }
+
     /// The row numbered `sequence`, which must be held.
     subscript(sequence: UInt64) -> Row {
         rows[head + Int(sequence - first)]

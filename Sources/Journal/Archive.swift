@@ -22,8 +22,7 @@ struct RunInfo: Hashable {
 
     /// The stamp with its wall time corrected, where a correction is known.
     func corrected(_ stamp: Stamp) -> Stamp {
-        guard let offset, !stamp.clock.isTrusted else { return stamp }
-        return Stamp(monotonic: stamp.monotonic, wall: stamp.wall + offset, clock: .synced)
+        offset.map { stamp.corrected(by: $0) } ?? stamp
     }
 }
 

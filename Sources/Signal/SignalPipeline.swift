@@ -95,18 +95,6 @@ public struct SignalPipeline: Hashable, Sendable {
                 quality: .notANumber
             )
         }
-        var quality = monitor.observe(milliamps: current.milliamps, at: stamp.monotonic)
-        guard quality.level != .bad else {
-            restartFilters()
-            return Reading(
-                instrument: instrument,
-                stamp: stamp,
-                raw: channel.raw,
-                current: current,
-                value: nil,
-                quality: quality
-            )
-        }
         let measured = lrv + extraction.share(ofFraction: current.fraction) * width
         guard measured.isFinite else {
             forget()
@@ -119,19 +107,32 @@ public struct SignalPipeline: Hashable, Sendable {
                 quality: .notANumber
             )
         }
-        if quality == .good { quality = doubt(channel.condition, afterTimeout: afterTimeout) }
         if afterTimeout {
-            // It may be another register's value: it must not colour what comes after it.
-            restartFilters()
+            // It may be another register's value, whatever it says: it tells nothing of this loop
+            // and must not colour what comes after it.
+            forget()
             return Reading(
                 instrument: instrument,
                 stamp: stamp,
                 raw: channel.raw,
                 current: current,
                 value: measured,
+                quality: .afterTimeout
+            )
+        }
+        var quality = monitor.observe(milliamps: current.milliamps, at: stamp.monotonic)
+        guard quality.level != .bad else {
+            restartFilters()
+            return Reading(
+                instrument: instrument,
+                stamp: stamp,
+                raw: channel.raw,
+                current: current,
+                value: nil,
                 quality: quality
             )
         }
+        if quality == .good { quality = doubt(channel.condition) }
         let isBelievable = rate.isBelievable(measured, at: stamp.monotonic)
         if quality == .good, !isBelievable { quality = .rateOfChange }
         let isGood = quality == .good
@@ -178,12 +179,12 @@ public struct SignalPipeline: Hashable, Sendable {
     }
 
     /// The doubt left when the current itself is in order.
-    private func doubt(_ condition: ChannelCondition, afterTimeout: Bool) -> Quality {
+    private func doubt(_ condition: ChannelCondition) -> Quality {
         switch condition {
         case .underRange: .saturatedLow
         case .overRange: .saturatedHigh
         case .ambiguous: .ambiguous
-        default: afterTimeout ? .afterTimeout : .good
+        default: .good
         }
     }
 

@@ -138,4 +138,10 @@ public struct Stamp: Hashable, Sendable, Codable {
         self.wall = wall
         self.clock = clock
     }
+
+    /// The stamp as it is once the clock was found to have been off by `offset`: a wall time that
+    /// could not be trusted is moved and certain, one that could stays.
+    public func corrected(by offset: Nanoseconds) -> Stamp {
+        clock.isTrusted ? self : Stamp(monotonic: monotonic, wall: wall + offset, clock: .synced)
+    }
 }

@@ -13,6 +13,7 @@ struct Loopgate: AsyncParsableCommand {
             AlertsCommand.self, MaintenanceCommand.self, RelayCommand.self,
             TrainCommand.self, BaselineCommand.self, ModelsCommand.self, CalibrationCommand.self,
             ReplayCommand.self, ResendCommand.self, PeopleCommand.self, AuditCommand.self,
+            SimCommand.self,
         ]
     )
 }

@@ -50,9 +50,14 @@ final class WatchedClock: Sendable {
     var state: ClockState { last.withLock { $0 } }
 
     /// Looks again; the stamp of now where the state has changed.
-    func look() -> Stamp? {
-        let now = clock.stamp
-        return last.withLock { state in
+    func look() -> Stamp? { take(clock.stamp) }
+
+    /// Takes a look that was had at `now`.
+    func take(_ now: Stamp) -> Stamp? {
+        last.withLock { state in
+            // A clock that has lost its source keeps time to seconds a day: what it stamps stays
+            // certain. A second correction would move what the first one has put right.
+            if state.isTrusted, now.clock == .restored { return nil }
             guard state != now.clock else { return nil }
             state = now.clock
             return now

@@ -158,6 +158,23 @@ import Testing
         #expect(bench.demands.last?.demand == .energised)
     }
 
+    @Test("what went away after the detectors' state was saved is news when it comes again")
+    func againAfterRestart() {
+        var bench = Bench(Self.settings())
+        bench.world.registers[0] = Self.raw(9.5)
+        // The state is saved every ten minutes, with the limit in alarm.
+        bench.run(for: .seconds(610))
+        #expect(bench.detectorState != nil)
+        bench.world.registers[0] = Self.raw(5)
+        bench.run(for: .seconds(30))
+        #expect(bench.openAlerts.allSatisfy { !$0.isActive })
+        bench.world.registers[0] = Self.raw(9.5)
+        bench.crashAndRestart(epoch: 2)
+        bench.run(for: .seconds(10))
+        #expect(bench.openAlerts.contains { $0.type == .ruleViolation && $0.isActive })
+        #expect(bench.demands.last?.demand == .safe)
+    }
+
     @Test("a journal that does not answer makes the relay safe")
     func stalledJournal() {
         var bench = Bench(Self.settings())
@@ -168,6 +185,44 @@ import Testing
         #expect(
             bench.gateway.snapshot(at: bench.now).relay.reasons == ["journal shows no progress"]
         )
+    }
+
+    @Test("a bus that answers again does not vouch for another that has stopped meanwhile")
+    func oneBusForAnother() {
+        var settings = Self.settings()
+        settings.buses.append(
+            BusSettings(
+                id: BusID(rawValue: 1),
+                name: "second",
+                link: .tcp(host: "127.0.0.2", port: 502)
+            )
+        )
+        var feeds = RelayFeeds(settings)
+        func second(_ second: Int64) -> MonotonicTime {
+            MonotonicTime(nanoseconds: second * 1_000_000_000)
+        }
+        func look(at time: Int64) -> UInt64 {
+            feeds.look(
+                busyBuses: [true, true],
+                isCommitting: false,
+                hasInstruments: true,
+                at: second(time)
+            )
+            return feeds.polling
+        }
+        feeds.replied(0, at: second(10))
+        feeds.replied(1, at: second(10))
+        #expect(look(at: 10) == 1)
+        // Bus 0 hangs; bus 1 goes on for a while.
+        for time in 12...20 {
+            feeds.replied(1, at: second(Int64(time)))
+            #expect(look(at: Int64(time)) == 1)
+        }
+        // Bus 1 has stopped, and bus 0 is back.
+        feeds.replied(0, at: second(25))
+        #expect(look(at: 25) == 1)
+        feeds.replied(1, at: second(26))
+        #expect(look(at: 26) == 2)
     }
 
     @Test("a full disk raises an alert and leaves the relay to the process")

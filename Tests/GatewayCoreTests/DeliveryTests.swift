@@ -57,6 +57,20 @@ import Testing
         if backlog == .ordered { bench.expectOrderPerTag() }
     }
 
+    @Test("what was read before the link came up is backlog, though its commit comes after")
+    func batchAcrossConnect() {
+        var bench = Bench(Bench.settings(connection: { $0.form = .batch }))
+        bench.run(for: .milliseconds(5_500))
+        let before = bench.gateway.readings.last
+        #expect(bench.gateway.journal.committingReadings < before)
+        bench.brokerUp()
+        bench.run(for: .seconds(10))
+        for row in bench.received {
+            #expect(row.historical == (row.identity.sequence <= before), "\(row)")
+        }
+        bench.expectAllDelivered(since: .seconds(5))
+    }
+
     @Test("live readings go on while an interleaved backlog drains")
     func interleaved() {
         var bench = Bench(

@@ -203,6 +203,24 @@ struct PipelineTests {
         #expect(next.quality == .good && next.value == 50)
     }
 
+    @Test(
+        "the first value after a timeout says nothing of the loop, whatever its current",
+        arguments: [0.5, 3.5, 3.7, 20.6, 20.9, 21.5]
+    )
+    func afterTimeoutBeyondTheBand(milliamps: Double) {
+        var pipeline = pipeline { _ in }
+        #expect(pipeline.process(.current(12), at: .second(0)).quality == .good)
+        for second in 1...20 {
+            let late = pipeline.process(
+                .current(milliamps),
+                at: .second(Double(second)),
+                afterTimeout: true
+            )
+            #expect(late.quality == .afterTimeout)
+        }
+        #expect(pipeline.process(.current(12), at: .second(21)).quality == .good)
+    }
+
     @Test("whatever comes in, bad has no value, uncertain and good have a finite one")
     func invariant() {
         var generator = SystemRandomNumberGenerator()
