@@ -79,6 +79,9 @@ struct BusScheduler: Sendable {
         )
     }
 
+    /// Reads these channels of the unit at `index` from its next cycle on.
+    mutating func use(channels: [Int], of index: Int) { units[index].use(channels: channels) }
+
     /// What a reply brought; empty where it is not the answer to the request under way.
     mutating func handle(_ reply: BusReply, at now: MonotonicTime) -> ModuleUpdate? {
         guard let asked = outstanding, asked.id == reply.request.id else { return nil }

@@ -170,7 +170,7 @@ extension Gateway {
     }
 
     /// In this order: the relay, then the journal and with it the uplinks.
-    private mutating func report(
+    mutating func report(
         _ output: AlertOutput,
         at now: MonotonicTime,
         into effects: inout [Effect]

@@ -49,11 +49,11 @@ public struct ControlServer: Sendable {
     private static let longestPayload = Limits.commandBytes
 
     private let path: String
-    private let desk: any ControlDesk
+    private let desk: any ControlDesk & InstrumentsDesk
     private let logger: Logger
 
     /// A server on the socket `path`, which is made anew.
-    public init(path: String, desk: any ControlDesk, logger: Logger) {
+    public init(path: String, desk: any ControlDesk & InstrumentsDesk, logger: Logger) {
         self.path = path
         self.desk = desk
         self.logger = logger
@@ -72,6 +72,14 @@ public struct ControlServer: Sendable {
             let body = try await request.body.collect(upTo: Self.longestPayload)
             let name = try context.parameters.require("name")
             return try Self.json(await desk.execute(name, String(buffer: body)))
+        }
+        router.get("instruments") { [desk] _, _ -> Response in
+            try Self.json((await desk.registeredInstruments() ?? []).map(ListedInstrument.init))
+        }
+        router.post("instruments") { [desk] request, _ -> Response in
+            let body = try await request.body.collect(upTo: Limits.instrumentsOrderBytes)
+            let order = try JSONDecoder().decode(InstrumentsOrder.self, from: Data(buffer: body))
+            return try Self.json(await desk.carryOut(order))
         }
         let application = Application(
             router: router,

@@ -5,6 +5,7 @@ import Journal
 import LocalPage
 import Logging
 import People
+import Profiles
 import Relay
 import Runtime
 import ServiceLifecycle
@@ -24,6 +25,9 @@ final class Daemon: Service, PageDesk {
     private let configurationFault: String?
     /// The demo's plant; nil: the plant is real.
     let simulator: (any PlantSimulator)?
+    /// `instruments.yaml` as it was read last.
+    private let list: Locked<InstrumentList>
+    private let handover: RelayHandover
     /// Who waits for the end of which job.
     let waiters = Locked<[UInt64: AsyncStream<ControlAnswer>.Continuation]>([:])
 
@@ -35,23 +39,30 @@ final class Daemon: Service, PageDesk {
         var journal: JournalStore
         var buses: [BusID: BusMaster]
         var uplinks: [ConnectionID: MQTTConnection]
-        var relay: FieldRelay
+        var relay: HeldRelay
         var worker: JobWorker
+        var register: InstrumentRegister
     }
 
     /// A daemon that has opened nothing yet.
     ///
+    /// - list: what an empty instrument register is seeded from; `settings.instruments` is not used.
+    /// - handover: where the alarm output is taken from and left, when a life follows another.
     /// - configurationFault: why it is not the configuration as written that runs; nil: it is.
     /// - runtimeFolder: where lock files of TCP buses go; nil: none are made.
     init(
         settings: GatewaySettings,
+        list: InstrumentList,
         logger: Logger,
         runtimeFolder: String?,
+        handover: RelayHandover = RelayHandover(),
         configurationFault: String? = nil,
         simulator: (any PlantSimulator)? = nil,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.settings = settings
+        self.list = Locked(list)
+        self.handover = handover
         self.logger = logger
         self.runtimeFolder = runtimeFolder
         self.onListening = onListening
@@ -122,17 +133,22 @@ final class Daemon: Service, PageDesk {
         let (journal, opening) = try await JournalStore.open(settings.journal, connections: names)
         if let damage = opening.damage { logger.error("journal: \(damage)") }
         var settings = settings
-        let numbers = try await journal.register(settings.instruments.map(\.tag))
-        for index in settings.instruments.indices {
-            if let id = numbers[settings.instruments[index].tag] {
-                settings.instruments[index].id = id
-            }
+        let (register, isNew) = try await InstrumentRegister.open(
+            journal,
+            decoder: decoder,
+            seed: list.withLock { $0 }
+        )
+        if isNew {
+            logger.info("the instrument register is made from \(list.withLock { $0.path })")
         }
+        settings.instruments = await register.running
+        let left = handover.take(settings.relay)
         let epoch = UInt64.random(in: 1...UInt64.max)
         let gateway = Gateway(
             settings: settings,
             epoch: epoch,
             opening: opening,
+            takingOver: left?.demand ?? .safe,
             at: clock.clock.stamp
         )
         let performer = Performer(
@@ -152,7 +168,7 @@ final class Daemon: Service, PageDesk {
         for bus in settings.buses {
             buses[bus.id] = BusMaster(bus, lockFolder: runtimeFolder, clock: { state.state })
         }
-        let directory = InstrumentDirectory(settings.instruments)
+        let directory = register.tags
         let previous = gateway.previous.map {
             BirthInfo.Previous(
                 epoch: $0.epoch,
@@ -182,10 +198,18 @@ final class Daemon: Service, PageDesk {
                 }
             )
         }
-        let relay = try Alarm.open(settings.relay, logger: logger) { thread.post($0) }
+        let relay = try left?.held ?? HeldRelay(settings.relay, logger: logger)
+        relay.report { thread.post($0) }
         let worker = JobWorker(journal: journal, path: settings.journal.path) { thread.post($0) }
-        performer.connect(thread, buses: buses, uplinks: uplinks, relay: relay, worker: worker)
+        performer.connect(
+            thread,
+            buses: buses,
+            uplinks: uplinks,
+            relay: relay.relay,
+            worker: worker
+        )
         thread.start()
+        try await join(register, thread)
         if let configurationFault {
             thread.post(
                 .part("configuration", detail: "refused", .active, .preAlarm, configurationFault)
@@ -201,9 +225,61 @@ final class Daemon: Service, PageDesk {
             buses: buses,
             uplinks: uplinks,
             relay: relay,
-            worker: worker
+            worker: worker,
+            register: register
         )
     }
+
+    /// The configuration that runs; its instruments are the register's.
+    var configured: GatewaySettings { settings }
+
+    /// How entries of the register are read.
+    var decoder: RegisterDecoder {
+        RegisterDecoder(modules: settings.modules, detection: settings.detection)
+    }
+
+    /// The register; nil while the daemon starts or stops.
+    var register: InstrumentRegister? { parts.withLock { $0?.register } }
+
+    /// Has the gateway take over every change of the register, and put on record what was changed
+    /// before it ran.
+    private func join(_ register: InstrumentRegister, _ thread: GatewayThread) async throws {
+        for (name, entries) in try await register.pendingAudits() {
+            _ = await thread.ask { gateway, now in
+                (true, gateway.record(entries, settles: name, at: now))
+            }
+        }
+        await register.connect(
+            adopt: { change in
+                _ = await thread.ask { gateway, now in (true, gateway.adopt(change, at: now)) }
+            },
+            say: { thread.post($0) }
+        )
+        try await compare(with: register, thread)
+    }
+
+    /// Says where the list, as it is now, is not what the register was made from.
+    private func compare(
+        with register: InstrumentRegister,
+        _ thread: GatewayThread
+    ) async throws {
+        let remark = try await register.remark(on: list.withLock { $0 })
+        if let remark { logger.warning("\(remark)") }
+        _ = await thread.ask { gateway, _ in
+            gateway.remark("instruments", remark)
+            return (true, [])
+        }
+    }
+
+    /// Looks at a list that may have changed; the register stays as it is.
+    func compare(_ list: InstrumentList) async throws {
+        self.list.withLock { $0 = list }
+        guard let parts = parts.withLock({ $0 }) else { return }
+        try await compare(with: parts.register, parts.gateway)
+    }
+
+    /// Where `instruments.yaml` is.
+    var listPath: String { list.withLock { $0.path } }
 
     // MARK: While it runs
 
@@ -250,12 +326,16 @@ final class Daemon: Service, PageDesk {
 
     private func close(_ parts: Parts) async {
         ServiceManager.stopping()
+        let demand = await parts.gateway.ask { gateway, _ in (gateway.relayDemand, []) } ?? .safe
         let stopped = Mailbox<Void>()
         parts.gateway.onStopped { stopped.post(()) }
         parts.gateway.post(.stop)
         // Everything is in the journal within this, or the disk is full.
         await onOwnThread { _ = stopped.take(until: monotonicNow() + 3_000_000_000) }
-        await onOwnThread { parts.relay.release() }
+        parts.relay.report { _ in }
+        if !handover.leave(parts.relay, showing: demand) {
+            await onOwnThread { parts.relay.relay.release() }
+        }
         for bus in parts.buses.values { bus.close() }
         for uplink in parts.uplinks.values { uplink.stop() }
         await onOwnThread {

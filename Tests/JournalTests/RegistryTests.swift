@@ -78,8 +78,8 @@ import Testing
         let store = try await open()
         let tags = ["PT-1", "TT-2"].compactMap { Tag($0) }
         let numbers = try await store.register(tags)
-        let id = try #require(numbers[tags[0]])
-        try await store.save(settings: #"{"unit":"bar"}"#, isRetired: true, of: id)
+        let changed = try await store.change([(tags[0], #"{"unit":"bar"}"#, true)])
+        #expect(changed[tags[0]] == numbers[tags[0]])
         #expect(try await store.register(tags) == numbers)
         let all = try JournalReader(folder.file("journal.db")).instruments()
         #expect(all.map(\.tag) == tags)
