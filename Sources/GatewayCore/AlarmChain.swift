@@ -218,7 +218,13 @@ struct AlarmChain: Sendable {
         func carried<Value>(_ values: [Value], _ fresh: Value) -> [Value] {
             origin.map { $0.map { values[$0] } ?? fresh }
         }
-        watches = carried(old.watches, FaultWatch())
+        watches = zip(instruments, origin).map { instrument, place in
+            let unit = instrument.span.unit
+            guard let place else { return FaultWatch(instrument.id, unit: unit) }
+            var watch = old.watches[place]
+            watch.unit = unit
+            return watch
+        }
         isHeld = carried(old.isHeld, false)
         firstUsable = carried(old.firstUsable, nil)
         isRestored = carried(old.isRestored, false)

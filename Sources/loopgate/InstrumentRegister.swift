@@ -111,7 +111,8 @@ actor InstrumentRegister {
                 records[index].settings = decoder.decode(records[index].entry).settings
                 records[index].fault = nil
             }
-            records[index].settings?.id = records[index].id
+            let id = records[index].id
+            records[index].settings?.id = id
         }
         return records
     }

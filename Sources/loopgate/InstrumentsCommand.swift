@@ -97,7 +97,7 @@ struct InstrumentsCommand: AsyncParsableCommand {
                     throw ExitCode(1)
                 } else if !yes {
                     print("Apply? [y/N] ", terminator: "")
-                    fflush(stdout)
+                    fflush(nil)
                     guard let answer = readLine()?.lowercased(), ["y", "yes"].contains(answer)
                     else {
                         print("Nothing is changed.")

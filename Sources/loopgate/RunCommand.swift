@@ -65,8 +65,10 @@ struct RunCommand: AsyncParsableCommand {
                         for await _ in await UnixSignalsSequence(trapping: .sighup) {
                             guard let fresh = Self.reloaded(path, logger) else { continue }
                             if !isLastGood, Self.isSame(fresh.settings, running) {
-                                try await daemon.compare(fresh.list)
-                                logger.info("nothing but the instrument list may have changed")
+                                do { try await daemon.compare(fresh.list) } catch {
+                                    logger.error("the register cannot be read: \(error)")
+                                }
+                                logger.info("nothing to restart for: the register stays")
                                 ServiceManager.ready("polling")
                                 continue
                             }
