@@ -42,6 +42,9 @@ struct BusScheduler: Sendable {
         }
     }
 
+    /// Whether there is nothing to ask: no instrument is on its modules.
+    var isEmpty: Bool { units.allSatisfy(\.channels.isEmpty) }
+
     /// Whether a request is under way.
     var isBusy: Bool { outstanding != nil }
 

@@ -144,6 +144,7 @@ extension Gateway {
     mutating func feedRelay(at now: MonotonicTime, into effects: inout [Effect]) {
         feeds.look(
             busyBuses: buses.map(\.isBusy),
+            emptyBuses: buses.map(\.isEmpty),
             isCommitting: journal.isCommitting,
             hasInstruments: !instruments.isEmpty
         )
@@ -238,8 +239,14 @@ struct RelayFeeds: Sendable {
     }
 
     /// A look at what is under way: an idle bus and an idle journal are not stuck.
-    mutating func look(busyBuses: [Bool], isCommitting: Bool, hasInstruments: Bool) {
-        for (bus, isBusy) in busyBuses.enumerated() where !isBusy && hasAnswered[bus] {
+    mutating func look(
+        busyBuses: [Bool],
+        emptyBuses: [Bool],
+        isCommitting: Bool,
+        hasInstruments: Bool
+    ) {
+        for (bus, isBusy) in busyBuses.enumerated()
+        where !isBusy && (hasAnswered[bus] || emptyBuses[bus]) {
             isDone[bus] = true
         }
         if isDone.allSatisfy(\.self) {

@@ -40,16 +40,14 @@ extension CheckCommand {
         guard let reader = try? JournalReader(settings.journal.path),
             let rows = try? reader.instruments(), rows.contains(where: { $0.settings != nil })
         else { return nil }
-        let difference = RegisterDifference(
-            from: InstrumentRegister.records(
+        return InstrumentRegister.remark(
+            on: loaded.list,
+            InstrumentRegister.records(
                 rows,
                 RegisterDecoder(modules: settings.modules, detection: settings.detection)
             ),
-            to: loaded.list.entries,
-            retiresMissing: false
+            applied: (try? reader.setting(InstrumentRegister.appliedList)) ?? nil
         )
-        return difference.isEmpty
-            ? nil : InstrumentRegister.remark(on: loaded.list, difference)
     }
 }
 

@@ -14,12 +14,14 @@ import Uplink
 actor InstrumentRegister {
     /// Settings of the journal under this prefix hold audit entries that no run has recorded yet.
     static let pendingPrefix = "audit-pending-"
-    /// The setting that holds the fingerprint of the list that was applied last.
-    private static let appliedList = "instruments-applied"
+    /// The setting that holds the fingerprint of `instruments.yaml` when it was applied last.
+    static let appliedList = "instruments-applied"
 
     private let journal: JournalStore
     private let decoder: RegisterDecoder
     private let directory: InstrumentDirectory
+    /// Where `instruments.yaml` is.
+    private let listPath: String
     private(set) var records: [InstrumentRecord]
     /// The running gateway takes a change over; nil: none runs.
     private var adopt: (@Sendable (RegisterAdoption) async -> Void)?
@@ -32,8 +34,10 @@ actor InstrumentRegister {
     private init(
         _ journal: JournalStore,
         _ decoder: RegisterDecoder,
-        _ records: [InstrumentRecord]
+        _ records: [InstrumentRecord],
+        listPath: String
     ) {
+        self.listPath = listPath
         self.journal = journal
         self.decoder = decoder
         self.records = records
@@ -65,7 +69,7 @@ actor InstrumentRegister {
             )
         }
         let records = records(try await journal.instruments(), decoder)
-        let register = InstrumentRegister(journal, decoder, records)
+        let register = InstrumentRegister(journal, decoder, records, listPath: list.path)
         await register.fill()
         return (register, isNew)
     }
@@ -145,21 +149,31 @@ actor InstrumentRegister {
         }
     }
 
-    /// What is to be said about a list that is not what the register was last made from; nil: it
-    /// is, or the two agree.
+    /// What is to be said about `instruments.yaml`; nil: nothing.
     func remark(on list: InstrumentList) async throws -> String? {
-        guard try await journal.setting(Self.appliedList) != list.fingerprint else { return nil }
+        Self.remark(
+            on: list,
+            records,
+            applied: try await journal.setting(Self.appliedList)
+        )
+    }
+
+    /// What is to be said about a list that was edited since it was applied last and says something
+    /// else than the register; nil: nothing.
+    static func remark(
+        on list: InstrumentList,
+        _ records: [InstrumentRecord],
+        applied fingerprint: String?
+    ) -> String? {
+        guard fingerprint != list.fingerprint else { return nil }
         let difference = RegisterDifference(
             from: records,
             to: list.entries,
             retiresMissing: false
         )
         guard !difference.isEmpty else { return nil }
-        return Self.remark(on: list, difference)
-    }
-
-    static func remark(on list: InstrumentList, _ difference: RegisterDifference) -> String {
-        "\(list.path) differs from the instrument register, which runs (\(difference.summary)): "
+        return
+            "\(list.path) differs from the instrument register, which runs (\(difference.summary)): "
             + "`loopgate instruments apply \(list.path)` shows how, and applies it"
     }
 
@@ -367,7 +381,8 @@ actor InstrumentRegister {
                 audit: audit(change, by: who)
             )
         }
-        let result = await fulfil(wishes, applied: list.fingerprint, by: who)
+        let isOwn = list.path == listPath
+        let result = await fulfil(wishes, applied: isOwn ? list.fingerprint : nil, by: who)
         switch result {
         case .success:
             return InstrumentsAnswer(

@@ -227,6 +227,18 @@ import Testing
         #expect(bench.steps.contains { $0.type == .dataGap && $0.instrument == Self.first })
     }
 
+    @Test("a bus without an instrument does not keep the relay safe")
+    func emptyBus() {
+        var bench = Bench(Self.settings { $0 = [] })
+        bench.run(for: .seconds(20))
+        #expect(bench.demands.last?.demand == .energised)
+        adopt(&bench) { $0 = Self.settings().instruments }
+        bench.run(for: .seconds(20))
+        #expect(bench.demands.last?.demand == .energised)
+        #expect(bench.steps.isEmpty)
+        #expect(!readings(bench, of: Self.first).isEmpty)
+    }
+
     @Test("a job of an instrument that is retired meanwhile ends, and says why")
     func job() throws {
         var bench = Bench(Self.settings())
