@@ -7,13 +7,15 @@ import Signal
 extension Daemon: InstrumentsDesk {
     private static let absent = RegisterRefusal.unavailable("the gateway is starting or stopping")
 
-    func registeredInstruments() async -> [InstrumentRecord]? { await register?.records }
+    var register: (any RegisterDesk)? { instrumentRegister == nil ? nil : self }
+
+    func registeredInstruments() async -> [InstrumentRecord]? { await instrumentRegister?.records }
 
     func createInstrument(
         _ entry: [String: RegisterValue],
         by who: String
     ) async -> Result<InstrumentRecord, RegisterRefusal> {
-        await register?.create(entry, by: who) ?? .failure(Self.absent)
+        await instrumentRegister?.create(entry, by: who) ?? .failure(Self.absent)
     }
 
     func changeInstrument(
@@ -21,30 +23,30 @@ extension Daemon: InstrumentsDesk {
         _ patch: [String: RegisterValue],
         by who: String
     ) async -> Result<InstrumentRecord, RegisterRefusal> {
-        await register?.change(id, patch, by: who) ?? .failure(Self.absent)
+        await instrumentRegister?.change(id, patch, by: who) ?? .failure(Self.absent)
     }
 
     func retireInstrument(
         _ id: InstrumentID,
         by who: String
     ) async -> Result<InstrumentRecord, RegisterRefusal> {
-        await register?.retire(id, true, by: who) ?? .failure(Self.absent)
+        await instrumentRegister?.retire(id, true, by: who) ?? .failure(Self.absent)
     }
 
     func restoreInstrument(
         _ id: InstrumentID,
         by who: String
     ) async -> Result<InstrumentRecord, RegisterRefusal> {
-        await register?.retire(id, false, by: who) ?? .failure(Self.absent)
+        await instrumentRegister?.retire(id, false, by: who) ?? .failure(Self.absent)
     }
 
     func carryOut(_ order: InstrumentsOrder) async -> InstrumentsAnswer {
-        guard let register else { return .refused("the gateway is starting or stopping") }
-        let answer = await register.carryOut(order, with: configured)
+        guard let register = instrumentRegister else { return .refused("the gateway is starting or stopping") }
+        let answer = await register.carryOut(order, with: settings)
         guard answer.isDone, order.act == .apply, !order.isDryRun else { return answer }
         // What is said about the configured list may not hold any more.
         let path = listPath
-        let settings = configured
+        let settings = settings
         let now = await InstrumentRegister.onOwnThread {
             ConfigurationLoader().instruments(
                 path,

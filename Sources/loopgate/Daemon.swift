@@ -15,7 +15,7 @@ import Uplink
 /// One life of the gateway, from a checked configuration to a clean end: opens the edges, wires
 /// them to the gateway's thread and closes them in order.
 final class Daemon: Service, PageDesk {
-    let settings: GatewaySettings
+    private let configuration: Locked<GatewaySettings>
     private let logger: Logger
     private let runtimeFolder: String?
     private let clock: WatchedClock
@@ -60,7 +60,7 @@ final class Daemon: Service, PageDesk {
         simulator: (any PlantSimulator)? = nil,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
-        self.settings = settings
+        configuration = Locked(settings)
         self.list = Locked(list)
         self.handover = handover
         self.logger = logger
@@ -141,7 +141,9 @@ final class Daemon: Service, PageDesk {
         if isNew {
             logger.info("the instrument register is made from \(list.withLock { $0.path })")
         }
-        settings.instruments = await register.running
+        let instruments = await register.running
+        settings.instruments = instruments
+        configuration.withLock { $0.instruments = instruments }
         let left = handover.take(settings.relay)
         let epoch = UInt64.random(in: 1...UInt64.max)
         let gateway = Gateway(
@@ -230,8 +232,8 @@ final class Daemon: Service, PageDesk {
         )
     }
 
-    /// The configuration that runs; its instruments are the register's.
-    var configured: GatewaySettings { settings }
+    /// The configuration that runs; its instruments are those of the register that run now.
+    var settings: GatewaySettings { configuration.withLock { $0 } }
 
     /// How entries of the register are read.
     var decoder: RegisterDecoder {
@@ -239,7 +241,7 @@ final class Daemon: Service, PageDesk {
     }
 
     /// The register; nil while the daemon starts or stops.
-    var register: InstrumentRegister? { parts.withLock { $0?.register } }
+    var instrumentRegister: InstrumentRegister? { parts.withLock { $0?.register } }
 
     /// Has the gateway take over every change of the register, and put on record what was changed
     /// before it ran.
@@ -250,7 +252,8 @@ final class Daemon: Service, PageDesk {
             }
         }
         await register.connect(
-            adopt: { change in
+            adopt: { [configuration] change in
+                configuration.withLock { $0.instruments = change.instruments }
                 _ = await thread.ask { gateway, now in (true, gateway.adopt(change, at: now)) }
             },
             say: { thread.post($0) }
