@@ -41,7 +41,9 @@ extension Daemon: InstrumentsDesk {
     }
 
     func carryOut(_ order: InstrumentsOrder) async -> InstrumentsAnswer {
-        guard let register = instrumentRegister else { return .refused("the gateway is starting or stopping") }
+        guard let register = instrumentRegister else {
+            return .refused("the gateway is starting or stopping")
+        }
         let answer = await register.carryOut(order, with: settings)
         guard answer.isDone, order.act == .apply, !order.isDryRun else { return answer }
         // What is said about the configured list may not hold any more.
