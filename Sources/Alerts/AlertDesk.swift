@@ -230,8 +230,11 @@ public struct AlertDesk: Sendable {
     }
 
     /// Takes over the instrument register; alerts of instruments that are gone are resolved.
+    ///
+    /// - by: whose change it is.
     public mutating func setInstruments(
         _ facts: [InstrumentFacts],
+        by who: String = AlertDesk.systemName,
         at now: Stamp
     ) -> AlertOutput {
         var output = advance(to: now)
@@ -245,8 +248,8 @@ public struct AlertDesk: Sendable {
             } else {
                 resolve(
                     key,
-                    by: AlertDesk.system,
-                    note: "the instrument has left the register",
+                    by: who,
+                    note: "the instrument is retired",
                     now,
                     &output
                 )

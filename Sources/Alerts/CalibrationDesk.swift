@@ -114,12 +114,12 @@ public struct CalibrationDesk: Sendable {
         setInstruments(instruments)
     }
 
-    /// Takes over the register.
+    /// Takes over the register. The calibrations of retired instruments are remembered: they may
+    /// come back.
     public mutating func setInstruments(_ facts: [InstrumentFacts]) {
         instruments = [:]
         for one in facts { instruments[one.id] = one }
         reported = reported.filter { instruments[$0.key] != nil }
-        latest = latest.filter { instruments[$0.key] != nil }
     }
 
     /// The latest calibration of an instrument, by its date.

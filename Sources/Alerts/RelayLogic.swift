@@ -96,10 +96,21 @@ public struct RelayLogic: Sendable {
 
     /// A relay that starts safe, and stays so until polling, detection and journal have each
     /// completed a cycle.
-    public init(rules: RelayRules, at now: MonotonicTime) {
+    ///
+    /// - takingOver: what the output shows already. One that is energised stays so unless an alert
+    ///   drives it, or a source has not completed a cycle within its stall limit.
+    public init(
+        rules: RelayRules,
+        takingOver shown: RelayDemand = .safe,
+        at now: MonotonicTime
+    ) {
         self.rules = rules
         safeSince = now
-        for source in FeedSource.allCases { feeds[source] = Feed(progressAt: now) }
+        demand = shown
+        if shown == .energised { energisedAt = now }
+        for source in FeedSource.allCases {
+            feeds[source] = Feed(progressAt: now, hasCycled: shown == .energised)
+        }
     }
 
     // MARK: What comes in

@@ -33,11 +33,46 @@ public struct InstrumentDetectors: Sendable {
         return mask
     }
 
-    /// Takes new settings; what the detectors have seen so far stays.
-    public mutating func configure(_ settings: DetectorSettings) {
+    /// Takes new settings. The detectors named begin afresh, without a word of what they had open;
+    /// what the others have seen so far stays.
+    public mutating func configure(
+        _ settings: DetectorSettings,
+        restarting kinds: Set<DetectorKind> = []
+    ) {
         self.settings = settings
         rules = LimitRules.Rules(settings)
         isEnabled = Self.enabled(settings)
+        for kind in kinds {
+            switch kind {
+            case .limits: limits = LimitRules()
+            case .drift: drift = DriftDetector()
+            case .stuck: stuck = StuckDetector()
+            case .anomaly: anomaly = AnomalyDetector()
+            }
+        }
+    }
+
+    /// The detectors whose findings so far say nothing under `settings`: those that are switched,
+    /// or told to look otherwise, and the limits where one that is exceeded goes.
+    public func kindsThatRestart(with settings: DetectorSettings) -> Set<DetectorKind> {
+        let old = self.settings
+        var kinds = settings.disabled.symmetricDifference(old.disabled)
+            .union(settings.shadow.symmetricDifference(old.shadow))
+        if settings.drift != old.drift { kinds.insert(.drift) }
+        if settings.stuck != old.stuck { kinds.insert(.stuck) }
+        if settings.anomaly != old.anomaly { kinds.insert(.anomaly) }
+        let isGone = [settings.limits.lowLow == nil, settings.limits.highHigh == nil]
+        if isGone[0] && limits.isActive(0) || isGone[1] && limits.isActive(3) {
+            kinds.insert(.limits)
+        }
+        return kinds
+    }
+
+    /// Forgets its model and all that was seen with it.
+    public mutating func forgetModel() {
+        model = nil
+        drift = DriftDetector()
+        anomaly = AnomalyDetector()
     }
 
     /// Takes another model (or none): the statistical detectors begin afresh with it, and what they

@@ -19,7 +19,7 @@ struct AlarmChain: Sendable {
     private var firstUsable: [MonotonicTime?]
     /// Instruments whose detectors were taken over from the last run and have not spoken yet.
     private var isRestored: [Bool]
-    private let ids: [InstrumentID]
+    private var ids: [InstrumentID]
     private var seenRevision: UInt64 = .max
     private let started: MonotonicTime
     private var nextState: MonotonicTime
@@ -31,7 +31,14 @@ struct AlarmChain: Sendable {
     /// How often the detectors' state is saved; also when the gateway stops.
     static let stateInterval = Nanoseconds.seconds(600)
 
-    init(settings: GatewaySettings, epoch: UInt64, opening: StoreOpening, at now: Stamp) {
+    /// - takingOver: what the output shows already.
+    init(
+        settings: GatewaySettings,
+        epoch: UInt64,
+        opening: StoreOpening,
+        takingOver demand: RelayDemand,
+        at now: Stamp
+    ) {
         let instruments = settings.instruments
         ids = instruments.map(\.id)
         desk = AlertDesk(
@@ -41,7 +48,11 @@ struct AlarmChain: Sendable {
             restoring: opening.openAlerts,
             now: now
         )
-        relay = RelayLogic(rules: settings.relay.rules, at: now.monotonic)
+        relay = RelayLogic(
+            rules: settings.relay.rules,
+            takingOver: demand,
+            at: now.monotonic
+        )
         var unreadable: [(index: Int, text: String)] = []
         var models: [ModelFacts?] = []
         detectors = instruments.enumerated().map { index, instrument in
@@ -144,6 +155,110 @@ struct AlarmChain: Sendable {
         if status.stuck, !shadow.contains(.stuck) {
             still(.instrumentFault, ConditionKey.stuck, .preAlarm)
         }
+    }
+
+    /// Takes over another register. What unchanged instruments have seen stays; a changed one's
+    /// detectors begin afresh as far as the change asks for it, and what they had open is cleared.
+    ///
+    /// - origin: for each instrument its place in the register before; nil: it is new.
+    /// - others: instruments whose readings mean something else now: they start without a model.
+    /// - kept: the models in use of new ones.
+    /// - by: whose change it is.
+    /// - Returns: what is cleared, by instrument, and what becomes of alerts of retired ones.
+    mutating func adopt(
+        _ instruments: [InstrumentSettings],
+        origin: [Int?],
+        others: Set<Int>,
+        models kept: [KeptModel],
+        by who: String,
+        at now: Stamp
+    ) -> (cleared: [(index: Int, Judgement)], AlertOutput) {
+        let old = self
+        var cleared: [(index: Int, Judgement)] = []
+        ids = instruments.map(\.id)
+        unreadable = old.unreadable.compactMap { index, text in
+            origin.firstIndex(of: index).map { ($0, text) }
+        }
+        detectors = []
+        models = []
+        for (index, instrument) in instruments.enumerated() {
+            let told = instrument.detectorSettings()
+            guard let place = origin[index] else {
+                let mine = kept.first { $0.facts.instrument == instrument.id }
+                let (model, facts, fault) = Self.decoded(mine, told)
+                if let fault { unreadable.append((index, fault)) }
+                models.append(facts)
+                detectors.append(InstrumentDetectors(settings: told, model: model))
+                continue
+            }
+            var detector = old.detectors[place]
+            var facts = old.models[place]
+            if told != detector.settings || others.contains(index) {
+                let kinds =
+                    others.contains(index)
+                    ? Set(DetectorKind.allCases) : detector.kindsThatRestart(with: told)
+                detector.configure(told, restarting: kinds)
+                if others.contains(index) {
+                    detector.forgetModel()
+                    facts = nil
+                    unreadable.removeAll { $0.index == index }
+                } else if let misfit = detector.model?.misfit(told), let version = facts?.version {
+                    unreadable.append(
+                        (index, "Version \(version) of its model cannot be used: \(misfit)")
+                    )
+                    detector.forgetModel()
+                    facts = nil
+                }
+                let judgement = Judgement(
+                    changes: conditions(of: kinds, of: instrument.id).map {
+                        ConditionChange(
+                            key: $0,
+                            phase: .cleared,
+                            explanation: "The instrument's settings were changed."
+                        )
+                    }
+                )
+                cleared.append((index, judgement))
+            }
+            detectors.append(detector)
+            models.append(facts)
+        }
+        func carried<Value>(_ values: [Value], _ fresh: Value) -> [Value] {
+            origin.map { $0.map { values[$0] } ?? fresh }
+        }
+        watches = zip(instruments, origin).map { instrument, place in
+            let unit = instrument.span.unit
+            guard let place else { return FaultWatch(instrument.id, unit: unit) }
+            var watch = old.watches[place]
+            watch.unit = unit
+            return watch
+        }
+        isHeld = carried(old.isHeld, false)
+        firstUsable = carried(old.firstUsable, nil)
+        isRestored = carried(old.isRestored, false)
+        // The state that is on disk belongs to the register before this one.
+        nextState = now.monotonic
+        let facts = instruments.map(\.facts)
+        calibrations.setInstruments(facts)
+        return (cleared, desk.setInstruments(facts, by: who, at: now))
+    }
+
+    /// The open conditions that detectors of these kinds have found.
+    private func conditions(
+        of kinds: Set<DetectorKind>,
+        of instrument: InstrumentID
+    ) -> [ConditionKey] {
+        let all = kinds.flatMap { kind -> [(AlertType, String)] in
+            switch kind {
+            case .limits: [(.ruleViolation, "low"), (.ruleViolation, "high")]
+            case .drift: [(.drift, DetectorKind.drift.name)]
+            case .stuck:
+                [(.instrumentFault, ConditionKey.stuck), (.instrumentFault, "noise-lost")]
+            case .anomaly: [(.anomaly, DetectorKind.anomaly.name)]
+            }
+        }
+        return all.map { ConditionKey(instrument: instrument, type: $0.0, detail: $0.1) }
+            .filter { desk.alert(of: $0)?.isActive == true }.sorted()
     }
 
     /// Takes another model for an instrument's detectors: what they had open is cleared.

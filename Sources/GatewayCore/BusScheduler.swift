@@ -42,6 +42,9 @@ struct BusScheduler: Sendable {
         }
     }
 
+    /// Whether there is nothing to ask: no instrument is on its modules.
+    var isEmpty: Bool { units.allSatisfy(\.channels.isEmpty) }
+
     /// Whether a request is under way.
     var isBusy: Bool { outstanding != nil }
 
@@ -78,6 +81,9 @@ struct BusScheduler: Sendable {
             quietBefore: quiet
         )
     }
+
+    /// Reads these channels of the unit at `index` from its next cycle on.
+    mutating func use(channels: [Int], of index: Int) { units[index].use(channels: channels) }
 
     /// What a reply brought; empty where it is not the answer to the request under way.
     mutating func handle(_ reply: BusReply, at now: MonotonicTime) -> ModuleUpdate? {

@@ -285,6 +285,8 @@ public struct Commit: Sendable {
     public var delivery: [DeliveryMark]
     /// The detectors' state, when it is time to save it.
     public var detectorState: [UInt8]?
+    /// Settings of the journal that this commit deletes: what they asked for is in its records.
+    public var settles: [String] = []
     /// The civil time of this commit, if the clock may be used for calendar things.
     public var now: WallTime?
 

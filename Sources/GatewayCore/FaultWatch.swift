@@ -11,7 +11,8 @@ struct FaultWatch: Sendable {
     static let saturationDelay = Nanoseconds.seconds(10)
 
     private let id: InstrumentID
-    private let unit: String
+    /// The unit of its values.
+    var unit: String
     private var fault = Standing()
     private var speed = Standing()
 

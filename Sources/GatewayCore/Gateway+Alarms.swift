@@ -144,6 +144,7 @@ extension Gateway {
     mutating func feedRelay(at now: MonotonicTime, into effects: inout [Effect]) {
         feeds.look(
             busyBuses: buses.map(\.isBusy),
+            emptyBuses: buses.map(\.isEmpty),
             isCommitting: journal.isCommitting,
             hasInstruments: !instruments.isEmpty,
             at: now
@@ -171,7 +172,7 @@ extension Gateway {
     }
 
     /// In this order: the relay, then the journal and with it the uplinks.
-    private mutating func report(
+    mutating func report(
         _ output: AlertOutput,
         at now: MonotonicTime,
         into effects: inout [Effect]
@@ -246,11 +247,13 @@ struct RelayFeeds: Sendable {
     /// A look at what is under way: an idle bus and an idle journal are not stuck.
     mutating func look(
         busyBuses: [Bool],
+        emptyBuses: [Bool],
         isCommitting: Bool,
         hasInstruments: Bool,
         at now: MonotonicTime
     ) {
-        for (bus, isBusy) in busyBuses.enumerated() where !isBusy && answeredAt[bus] != nil {
+        for (bus, isBusy) in busyBuses.enumerated()
+        where !isBusy && (answeredAt[bus] != nil || emptyBuses[bus]) {
             answeredAt[bus] = now
         }
         let isGoingOn = zip(answeredAt, patience).allSatisfy { answered, patience in

@@ -97,20 +97,13 @@ extension Gateway {
         at now: MonotonicTime,
         into effects: inout [Effect]
     ) {
-        guard let (job, asker, status) = jobs.underWay(id),
-            let index = settings.instruments.firstIndex(where: { $0.id == job.instrument })
-        else { return }
+        guard let (job, asker, status) = jobs.underWay(id) else { return }
         var refusal: String?
         var text = ""
-        switch result {
-        case .failure(let failure): refusal = failure.reason
-        case .success(.trained(let facts, let model, let report)):
-            adopt(model, facts, for: index, at: now, into: &effects)
-            text = report.words(version: facts.version)
-        case .success(.activated(let facts, let model)):
-            adopt(model, facts, for: index, at: now, into: &effects)
-            text = "version \(facts.version) is in use"
-        case .success(.kept): text = kept(job, index, at: now, &refusal, into: &effects)
+        if let index = settings.instruments.firstIndex(where: { $0.id == job.instrument }) {
+            text = take(result, of: job, index, &refusal, at: now, into: &effects)
+        } else {
+            refusal = "\(status.tag) was retired meanwhile"
         }
         jobs.ended(id, failed: refusal != nil, refusal ?? text, at: stamp(at: now).wall)
         let words = "\(job.kind) of \(status.tag) by \(job.by)"
@@ -128,6 +121,31 @@ extension Gateway {
             let body = #"{"status":"done","job":\#(id),"text":"\#(jsonEscaped(text))"}"#
             respond(asker.command, body, uplink, &effects)
         }
+    }
+
+    private mutating func take(
+        _ result: Result<JobResult, JobFailure>,
+        of job: Job,
+        _ index: Int,
+        _ refusal: inout String?,
+        at now: MonotonicTime,
+        into effects: inout [Effect]
+    ) -> String {
+        switch result {
+        case .failure(let failure): refusal = failure.reason
+        case .success(.trained(let facts, let model, let report)):
+            if let misfit = model.misfit(settings.instruments[index].detectorSettings()) {
+                refusal = misfit
+                break
+            }
+            adopt(model, facts, for: index, at: now, into: &effects)
+            return report.words(version: facts.version)
+        case .success(.activated(let facts, let model)):
+            adopt(model, facts, for: index, at: now, into: &effects)
+            return "version \(facts.version) is in use"
+        case .success(.kept): return kept(job, index, at: now, &refusal, into: &effects)
+        }
+        return ""
     }
 
     private mutating func adopt(

@@ -37,6 +37,8 @@ extension Gateway {
             commit.delivery += outboxes[index].takeMarks()
         }
         commit.detectorState = alarms.state(at: stamp(at: now), atOnce: isStopping)
+        commit.settles = settling
+        settlingNow = settling.count
         if clock.clock != .unset {
             commit.now = clock.wall + (now - clock.monotonic)
         }
@@ -53,6 +55,8 @@ extension Gateway {
         feeds.committed()
         if isStopping, isStored { journal.hurry(at: now) }
         if isStored {
+            settling.removeFirst(settlingNow)
+            settlingNow = 0
             for index in outboxes.indices {
                 outboxes[index].committed(
                     readings: journal.storedReadings,

@@ -4,7 +4,7 @@ import Signal
 /// The heart of the gateway: takes an event, answers with effects. It never waits, opens or reads
 /// a clock; the daemon and the simulation drive the same value.
 public struct Gateway: Sendable {
-    public let settings: GatewaySettings
+    public internal(set) var settings: GatewaySettings
     /// Sixty-four random bits drawn for this run: with a sequence, the identity of every row.
     public let epoch: UInt64
     /// The run before this one, for the birth message.
@@ -45,11 +45,21 @@ public struct Gateway: Sendable {
     /// How often instruments are looked over for gaps.
     static let scanInterval = Nanoseconds.milliseconds(500)
 
+    /// What the operator should know and need not act upon, by subject.
+    var remarks: [String: String] = [:]
+    /// Settings of the journal that the next commits delete.
+    var settling: [String] = []
+    /// How many of them are in the commit under way.
+    var settlingNow = 0
+
     /// A gateway about to start, with what the journal holds.
+    ///
+    /// - takingOver: what the relay shows already, where the gateway before this one left it so.
     public init(
         settings: GatewaySettings,
         epoch: UInt64,
         opening: StoreOpening,
+        takingOver demand: RelayDemand = .safe,
         at stamp: Stamp
     ) {
         let now = stamp.monotonic
@@ -63,7 +73,13 @@ public struct Gateway: Sendable {
         started = now
         nextScan = now + Self.scanInterval
         instruments = settings.instruments.map { InstrumentPipeline(settings: $0, at: now) }
-        alarms = AlarmChain(settings: settings, epoch: epoch, opening: opening, at: stamp)
+        alarms = AlarmChain(
+            settings: settings,
+            epoch: epoch,
+            opening: opening,
+            takingOver: demand,
+            at: stamp
+        )
         feeds = RelayFeeds(settings)
         journal = JournalBuffer(interval: settings.journal.commitInterval, at: now)
         outboxes = settings.connections.map {
@@ -84,11 +100,7 @@ public struct Gateway: Sendable {
             var modules: [(module: ModuleSettings, channels: [Int])] = []
             var units: [[Int: Int]] = []
             for module in settings.modules where module.bus == bus.id {
-                var channels: [Int: Int] = [:]
-                for (index, instrument) in settings.instruments.enumerated()
-                where instrument.module == module.name {
-                    channels[instrument.channel] = index
-                }
+                let channels = Self.channels(of: module, in: settings.instruments)
                 modules.append((module, channels.keys.sorted()))
                 units.append(channels)
             }
@@ -96,6 +108,18 @@ public struct Gateway: Sendable {
             wiring.append(units)
         }
         damage = opening.damage
+    }
+
+    /// Which channel of `module` belongs to which instrument.
+    static func channels(
+        of module: ModuleSettings,
+        in instruments: [InstrumentSettings]
+    ) -> [Int: Int] {
+        var channels: [Int: Int] = [:]
+        for (index, instrument) in instruments.enumerated() where instrument.module == module.name {
+            channels[instrument.channel] = index
+        }
+        return channels
     }
 
     /// When `handle(.timer, at:)` must be called at the latest.
@@ -150,7 +174,7 @@ public struct Gateway: Sendable {
 
     // MARK: Polling
 
-    private mutating func poll(at now: MonotonicTime, into effects: inout [Effect]) {
+    mutating func poll(at now: MonotonicTime, into effects: inout [Effect]) {
         guard !isStopping else { return }
         for index in buses.indices where !buses[index].isBusy {
             if let request = buses[index].next(at: now, id: nextRequest) {

@@ -23,6 +23,8 @@ public struct HealthReport: Sendable, Codable {
     public var status: Status
     /// What keeps it from being healthy, worst first; empty when healthy.
     public var reasons: [String]
+    /// What the operator should know and need not act upon.
+    public var remarks: [String]
     public var version: String
     public var gateway: String
     public var epoch: String
@@ -72,6 +74,7 @@ public struct HealthReport: Sendable, Codable {
         }
         status = !failing.isEmpty ? .failing : !degraded.isEmpty ? .degraded : .healthy
         reasons = failing + degraded
+        remarks = snapshot.remarks
         self.version = version
         gateway = snapshot.gateway
         epoch = snapshot.epoch

@@ -2,9 +2,7 @@ import Signal
 
 /// One instrument on its way from samples to readings, with what is known of it now.
 struct InstrumentPipeline: Sendable {
-    let settings: InstrumentSettings
-    /// The bus and module it hangs on, for people.
-    let module: String
+    private(set) var settings: InstrumentSettings
     var signal: SignalPipeline
     var gap: GapCheck
     /// Whether a gap is open.
@@ -14,29 +12,37 @@ struct InstrumentPipeline: Sendable {
     var lastUsable: MonotonicTime?
     /// Values are kept to a millionth of the span or better, at most six decimals: far below what
     /// any module resolves, short on the wire and in the journal, and the same in both.
-    private let valueScale: Double
+    private var valueScale: Double
     private static let currentScale = 1e6
     var readings: UInt64 = 0
     var badReadings: UInt64 = 0
 
     init(settings: InstrumentSettings, at now: MonotonicTime) {
         self.settings = settings
-        module = settings.module
-        var scale = 1.0
-        while scale < 1e6, settings.span.width * scale < 1e6 { scale *= 10 }
-        valueScale = scale
-        signal = SignalPipeline(
-            instrument: settings.id,
-            settings: SignalSettings(
-                span: settings.span,
-                extraction: settings.extraction,
-                trim: settings.trim,
-                damping: settings.damping,
-                ne43: settings.ne43,
-                rateOfChangeLimit: settings.rateOfChangeLimit
-            )
-        )
+        valueScale = Self.scale(settings.span)
+        signal = SignalPipeline(instrument: settings.id, settings: settings.signal)
         gap = GapCheck(expectedInterval: settings.expectedInterval, start: now)
+    }
+
+    private static func scale(_ span: Span) -> Double {
+        var scale = 1.0
+        while scale < 1e6, span.width * scale < 1e6 { scale *= 10 }
+        return scale
+    }
+
+    /// Takes new settings; what they do not touch goes on. The last reading stays what it was.
+    mutating func configure(_ settings: InstrumentSettings, at now: MonotonicTime) {
+        let old = self.settings
+        self.settings = settings
+        let hasMoved = settings.module != old.module || settings.channel != old.channel
+        if settings.signal != old.signal || hasMoved {
+            valueScale = Self.scale(settings.span)
+            signal = SignalPipeline(instrument: settings.id, settings: settings.signal)
+        }
+        // A shorter interval must not make a gap of the time before it held.
+        if settings.expectedInterval != old.expectedInterval || hasMoved {
+            gap = GapCheck(expectedInterval: settings.expectedInterval, start: now)
+        }
     }
 
     /// The reading that a sample makes.
@@ -55,5 +61,19 @@ struct InstrumentPipeline: Sendable {
         readings += 1
         if reading.quality.level == .bad { badReadings += 1 } else { lastUsable = stamp.monotonic }
         return reading
+    }
+}
+
+extension InstrumentSettings {
+    /// What of it makes a current a reading.
+    var signal: SignalSettings {
+        SignalSettings(
+            span: span,
+            extraction: extraction,
+            trim: trim,
+            damping: damping,
+            ne43: ne43,
+            rateOfChangeLimit: rateOfChangeLimit
+        )
     }
 }

@@ -10,6 +10,8 @@ public enum Limits {
     public static let pageBytes = 500_000
     /// Bytes of Chart.js.
     public static let chartBytes = 2_000_000
+    /// Instruments of the register, retired ones included.
+    public static let instruments = 10_000
     /// Bytes of a command's payload.
     public static let commandBytes = 64 * 1024
     /// Ids of commands remembered, so that a repeated one is not carried out twice.

@@ -171,6 +171,8 @@ public struct GatewaySnapshot: Sendable, Codable {
     /// What detectors in shadow would have alarmed last.
     public var shadow: [ShadowFinding]
     public var alarmFigures: AlarmFigures
+    /// What the operator should know and need not act upon.
+    public var remarks: [String]
     /// The alarm system in figures, as ISA-18.2 and EEMUA 191 judge it.
     public struct AlarmFigures: Sendable, Codable {
         /// New alarms in the last ten minutes, hour and day.
@@ -213,7 +215,8 @@ extension Gateway {
             ),
             jobs: jobs.statuses,
             shadow: shadow,
-            alarmFigures: alarmFigures(at: now)
+            alarmFigures: alarmFigures(at: now),
+            remarks: remarks.sorted { $0.key < $1.key }.map(\.value)
         )
     }
 

@@ -29,20 +29,22 @@ struct UnitState: Sendable {
     static let wrongModuleRest = Nanoseconds.seconds(30)
 
     let module: ModuleSettings
-    let channels: [ChannelPlace]
-    private let cells: [BlockRead]
-    private let checks: [RegisterCheck]
-    private(set) var blocks: [Block]
+    private(set) var channels: [ChannelPlace] = []
+    private var cells: [BlockRead] = []
+    private var checks: [RegisterCheck] = []
+    private(set) var blocks: [Block] = []
     private(set) var standing = Standing.answering
     var counters = UnitCounters()
     /// When anything was last heard.
     private(set) var lastReply: MonotonicTime?
 
+    /// The channels to read from the next cycle on; nil: no change.
+    private var wanted: [Int]?
     private var due: MonotonicTime
     private var notBefore = MonotonicTime.zero
     private var steps: [Step] = []
     private var retriesLeft = 0
-    private var mustCheck: Bool
+    private var mustCheck = false
     private var afterTimeout = false
     private var breaker = BackOff(first: .milliseconds(500), longest: .seconds(30))
 
@@ -66,21 +68,34 @@ struct UnitState: Sendable {
         var number: Int
         var map: ChannelMap
     }
-    private var reported: [Bool]
+    private var reported: [Bool] = []
 
     init(module: ModuleSettings, channels numbers: [Int], due: MonotonicTime) {
         self.module = module
+        self.due = due
+        lay(out: numbers)
+    }
+
+    /// Reads these channels from the next cycle on; the one under way is brought to its end.
+    mutating func use(channels numbers: [Int]) {
+        wanted = numbers == channels.map(\.number) ? nil : numbers
+    }
+
+    /// Plans the reads for these channels.
+    private mutating func lay(out numbers: [Int]) {
         channels = numbers.filter { module.map.channels.indices.contains($0 - 1) }.map {
             ChannelPlace(number: $0, map: module.map.channels[$0 - 1])
         }
         cells = PollPlanner.cells(of: module.map, channels: numbers)
         blocks = PollPlanner.blocks(for: module.map, channels: numbers).map { Block(read: $0) }
+        let before = checks
         checks = (module.map.identity + module.map.assumptions).filter { check in
             check.channel.map { numbers.contains($0) } ?? true
         }
-        mustCheck = !checks.isEmpty
+        // What was checked before need not be checked again.
+        if !checks.allSatisfy(before.contains) { mustCheck = true }
+        if checks.isEmpty { mustCheck = false }
         reported = Array(repeating: false, count: channels.count)
-        self.due = due
     }
 
     /// When this unit may next be asked something.
@@ -144,6 +159,10 @@ struct UnitState: Sendable {
     // MARK: A cycle
 
     private mutating func startCycle(at now: MonotonicTime) {
+        if let numbers = wanted {
+            wanted = nil
+            lay(out: numbers)
+        }
         if standing != .silent {
             let period = max(Nanoseconds(1_000_000), module.period)
             let late = (now - due).count / period.count

@@ -89,20 +89,7 @@ extension JournalStore {
             return try archive.database.transaction {
                 var numbers: [Tag: InstrumentID] = [:]
                 for tag in tags {
-                    // Not INSERT OR IGNORE: that would use up a number each time.
-                    let known = try archive.database.integer(
-                        "SELECT id FROM instrument WHERE tag=?",
-                        .text(tag.text)
-                    )
-                    if known == 0 {
-                        try archive.database.run(
-                            "INSERT INTO instrument(tag) VALUES(?)",
-                            .text(tag.text)
-                        )
-                    }
-                    let id =
-                        known == 0
-                        ? try archive.database.integer("SELECT last_insert_rowid()") : known
+                    let id = try archive.number(of: tag)
                     numbers[tag] = InstrumentID(rawValue: UInt32(clamping: id))
                 }
                 return numbers
@@ -110,20 +97,46 @@ extension JournalStore {
         }.get()
     }
 
-    /// Stores an instrument's settings (JSON text) and whether it is retired.
-    public func save(
-        settings: String?,
-        isRetired: Bool,
-        of instrument: InstrumentID
-    ) throws(StoreFault) {
-        try result {
-            try $0.archive.database.run(
-                "UPDATE instrument SET settings=?, retired=? WHERE id=?",
-                .optional(settings),
-                .integer(isRetired ? 1 : 0),
-                .integer(Int64(instrument.rawValue))
-            )
+    /// Changes the register in one transaction.
+    ///
+    /// - rows: tag, settings (JSON text) and whether it is retired; a new tag gets a new number.
+    /// - forgetting: whose model is in use no more; the versions stay.
+    /// - settings: texts to store under a name; nil removes one.
+    /// - Returns: the number of each row's tag.
+    public func change(
+        _ rows: [(tag: Tag, settings: String?, isRetired: Bool)],
+        forgetting models: [InstrumentID] = [],
+        settings: [(name: String, value: String?)] = []
+    ) throws(StoreFault) -> [Tag: InstrumentID] {
+        try result { writer in
+            let archive = writer.archive
+            return try archive.database.transaction {
+                var numbers: [Tag: InstrumentID] = [:]
+                for row in rows {
+                    let id = try archive.number(of: row.tag)
+                    try archive.database.run(
+                        "UPDATE instrument SET settings=?, retired=? WHERE id=?",
+                        .optional(row.settings),
+                        .integer(row.isRetired ? 1 : 0),
+                        .integer(id)
+                    )
+                    numbers[row.tag] = InstrumentID(rawValue: UInt32(clamping: id))
+                }
+                for instrument in models {
+                    try archive.database.run(
+                        "UPDATE model SET active=0 WHERE instrument=?",
+                        .integer(Int64(instrument.rawValue))
+                    )
+                }
+                for (name, value) in settings { try archive.set(name, to: value) }
+                return numbers
+            }
         }.get()
+    }
+
+    /// The models in use, with their bodies; a body whose checksum is wrong is empty.
+    public func modelsInUse() throws(StoreFault) -> [KeptModel] {
+        try result { try $0.archive.modelsInUse() }.get()
     }
 
     /// The whole register, by number.
@@ -278,16 +291,18 @@ extension JournalStore {
 
     /// Stores a text under a name; nil removes it.
     public func set(_ name: String, to value: String?) throws(StoreFault) {
-        try result { writer in
-            if let value {
-                try writer.archive.database.run(
-                    "INSERT OR REPLACE INTO setting(name, value) VALUES(?,?)",
-                    .text(name),
-                    .text(value)
-                )
-            } else {
-                try writer.archive.database.run("DELETE FROM setting WHERE name=?", .text(name))
-            }
+        try result { try $0.archive.set(name, to: value) }.get()
+    }
+
+    /// The settings whose names begin with `prefix` (letters, digits, `-`), by name.
+    public func settings(
+        _ prefix: String
+    ) throws(StoreFault) -> [(name: String, value: String)] {
+        try result {
+            try $0.archive.database.rows(
+                "SELECT name, value FROM setting WHERE name GLOB ? ORDER BY name",
+                .text(prefix + "*")
+            ) { ($0.text(0), $0.text(1)) }
         }.get()
     }
 
@@ -430,6 +445,27 @@ extension Archive {
                 performedAt: WallTime(nanosecondsSince1970: $0.integer(0)),
                 body: $0.text(1)
             )
+        }
+    }
+
+    /// The number of a tag in the register; a new tag gets a new number.
+    func number(of tag: Tag) throws -> Int64 {
+        // Not INSERT OR IGNORE: that would use up a number each time.
+        let known = try database.integer("SELECT id FROM instrument WHERE tag=?", .text(tag.text))
+        guard known == 0 else { return known }
+        try database.run("INSERT INTO instrument(tag) VALUES(?)", .text(tag.text))
+        return try database.integer("SELECT last_insert_rowid()")
+    }
+
+    func set(_ name: String, to value: String?) throws {
+        if let value {
+            try database.run(
+                "INSERT OR REPLACE INTO setting(name, value) VALUES(?,?)",
+                .text(name),
+                .text(value)
+            )
+        } else {
+            try database.run("DELETE FROM setting WHERE name=?", .text(name))
         }
     }
 

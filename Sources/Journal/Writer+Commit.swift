@@ -80,6 +80,9 @@ extension Writer {
             written.marks = try commit.delivery.compactMap { try stored($0, &written) }
             try write(readings: commit, &written)
             try write(records: commit, &written)
+            for name in commit.settles {
+                try archive.database.run("DELETE FROM setting WHERE name=?", .text(name))
+            }
             if let state = commit.detectorState {
                 try archive.database.run(
                     "INSERT OR REPLACE INTO state(name, body) VALUES('detectors', ?)",

@@ -50,11 +50,11 @@ public struct ControlServer: Sendable {
     private static let longestPayload = Limits.commandBytes
 
     private let path: String
-    private let desk: any PageDesk
+    private let desk: any PageDesk & InstrumentsDesk
     private let logger: Logger
 
     /// A server on the socket `path`, which is made anew.
-    public init(path: String, desk: any PageDesk, logger: Logger) {
+    public init(path: String, desk: any PageDesk & InstrumentsDesk, logger: Logger) {
         self.path = path
         self.desk = desk
         self.logger = logger
@@ -81,6 +81,14 @@ public struct ControlServer: Sendable {
             let body = try await request.body.collect(upTo: Self.longestPayload)
             let name = try context.parameters.require("name")
             return try Self.json(await Self.answer(name, Data(buffer: body), desk.people))
+        }
+        router.get("instruments") { [desk] _, _ -> Response in
+            try Self.json((await desk.registeredInstruments() ?? []).map(ListedInstrument.init))
+        }
+        router.post("instruments") { [desk] request, _ -> Response in
+            let body = try await request.body.collect(upTo: Limits.instrumentsOrderBytes)
+            let order = try JSONDecoder().decode(InstrumentsOrder.self, from: Data(buffer: body))
+            return try Self.json(await desk.carryOut(order))
         }
         let application = Application(
             router: router,

@@ -14,6 +14,8 @@ public struct LoadedConfiguration: Sendable {
 
     /// What the gateway is told.
     public var settings: GatewaySettings
+    /// The instrument list as it is written.
+    public var list: InstrumentList
     /// Things that work but deserve a look.
     public var warnings: [Problem]
     /// Each bus's predicted cycle and load.
@@ -121,7 +123,8 @@ public struct ConfigurationLoader: Sendable {
         var loads: [BusLoad] = []
         let recorder = FileRecorder(read)
         let overrides = EnvironmentOverrides(environment)
-        let settings = settings(path, overrides, recorder, problems, &loads)
+        var list = InstrumentList()
+        let settings = settings(path, overrides, recorder, problems, &loads, &list)
         let order = Dictionary(
             recorder.paths.enumerated().map { ($1, $0) },
             uniquingKeysWith: { first, _ in first }
@@ -145,6 +148,7 @@ public struct ConfigurationLoader: Sendable {
         return .success(
             LoadedConfiguration(
                 settings: settings,
+                list: list,
                 warnings: sorted(problems.warnings),
                 loads: loads,
                 files: recorder.files,
@@ -160,24 +164,14 @@ public struct ConfigurationLoader: Sendable {
         _ path: String,
         modules: [ModuleSettings],
         detection: DetectionSettings = DetectionSettings()
-    ) -> Result<[InstrumentSettings], RefusedConfiguration> {
+    ) -> Result<InstrumentList, RefusedConfiguration> {
         let problems = ProblemList()
-        let context = DecodingContext(
-            problems: problems,
-            folder: ConfigurationLoader.folder(of: path),
-            credentials: nil,
-            catalogue: NoModules()
-        )
-        var found: [InstrumentSettings] = []
+        var found = InstrumentList(path: path)
         let recorder = FileRecorder(read)
-        if let top = recorder.document(path, problems)?.map(problems) {
-            let known = modules.map { ($0.name, InstrumentDecoding.Module(settings: $0)) }
-            let decoding = InstrumentDecoding(
-                context: context,
-                modules: Dictionary(known, uniquingKeysWith: { first, _ in first }),
-                detection: detection
-            )
-            found = decoding.instruments(top)
+        if let document = recorder.document(path, problems), let top = document.map(problems) {
+            _ = InstrumentDecoding.alone(problems, modules: modules, detection: detection)
+                .instruments(top)
+            found.entries = InstrumentList.entries(of: document)
         }
         guard problems.isEmpty else {
             return .failure(
@@ -199,7 +193,8 @@ public struct ConfigurationLoader: Sendable {
         _ overrides: EnvironmentOverrides,
         _ recorder: FileRecorder,
         _ problems: ProblemList,
-        _ loads: inout [BusLoad]
+        _ loads: inout [BusLoad],
+        _ list: inout InstrumentList
     ) -> GatewaySettings? {
         guard var document = recorder.document(path, problems) else { return nil }
         overrides.apply(to: &document, problems: problems)
@@ -243,7 +238,8 @@ public struct ConfigurationLoader: Sendable {
         let file = context.absolute(top.read(Keys.instruments))
         top.finish(Keys.section)
 
-        let instruments = self.instruments(file, full, modules, detection, recorder)
+        list.path = file
+        let instruments = self.instruments(&list, full, modules, detection, recorder)
         checkLoads(buses, modules, instruments, &loads)
         full.checkAreas(top, relay, instruments)
         full.checkLatchingAreas(top, alerts, instruments)
@@ -266,21 +262,23 @@ public struct ConfigurationLoader: Sendable {
     }
 
     private func instruments(
-        _ path: String,
+        _ found: inout InstrumentList,
         _ context: DecodingContext,
         _ modules: [Draft<ModuleSettings>],
         _ detection: DetectionSettings,
         _ recorder: FileRecorder
     ) -> [InstrumentSettings] {
+        let path = found.path
         guard let document = recorder.document(path, context.problems) else { return [] }
         guard let list = document.map(context.problems) else { return [] }
+        found.entries = InstrumentList.entries(of: document)
         var known: [String: InstrumentDecoding.Module] = [:]
         for module in modules {
             if let name = module.name { known[name] = .init(settings: module.value) }
         }
         let decoding = InstrumentDecoding(context: context, modules: known, detection: detection)
-        let found = decoding.instruments(list)
-        let used = Set(found.map(\.module))
+        let instruments = decoding.instruments(list)
+        let used = Set(instruments.map(\.module))
         if context.problems.isEmpty {
             for module in modules where !used.contains(module.name ?? "") {
                 context.problems.warn(
@@ -291,7 +289,7 @@ public struct ConfigurationLoader: Sendable {
                 )
             }
         }
-        return found
+        return instruments
     }
 
     private func checkLoads(
@@ -335,7 +333,7 @@ public struct ConfigurationLoader: Sendable {
 }
 
 /// A catalogue without a profile.
-private struct NoModules: ModuleCatalogue {
+struct NoModules: ModuleCatalogue {
     var names: [String] { [] }
     func module(_: String, _: ModuleOptions) -> Result<ResolvedModule, ModuleFault>? { nil }
 }

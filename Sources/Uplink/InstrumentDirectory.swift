@@ -38,6 +38,16 @@ public final class InstrumentDirectory: Sendable {
         }
     }
 
+    /// Takes over tag and unit of one instrument.
+    public func update(_ instrument: InstrumentID, tag: Tag, unit: String) {
+        let entry = Entry(tag: tag.text, unit: unit)
+        contents.withLock { contents in
+            guard contents.entries[instrument] != entry else { return }
+            contents.generation += 1
+            contents.entries[instrument] = entry
+        }
+    }
+
     /// The entries, if they changed since `generation`.
     func changes(since generation: Int) -> Contents? {
         contents.withLock { $0.generation == generation ? nil : $0 }

@@ -18,13 +18,41 @@ struct ControlClient {
         try JSONDecoder().decode([GatewaySnapshot.Alert].self, from: try ask("GET", "/alerts", ""))
     }
 
+    /// The instrument register, retired ones included.
+    func instruments() throws -> [ListedInstrument] {
+        try JSONDecoder().decode([ListedInstrument].self, from: try ask("GET", "/instruments", ""))
+    }
+
+    /// Gives the register an order.
+    func order(_ order: InstrumentsOrder) throws -> InstrumentsAnswer {
+        let body = String(decoding: try JSONEncoder().encode(order), as: UTF8.self)
+        return try JSONDecoder().decode(
+            InstrumentsAnswer.self,
+            from: try ask("POST", "/instruments", body)
+        )
+    }
+
+    /// Nobody listens on the socket.
+    struct NoDaemon: Error, CustomStringConvertible {
+        let path: String
+        var description: String { "no daemon runs: nobody listens on \(path)" }
+    }
+
+    /// Whether a daemon runs; throws where that cannot be told.
+    var isAnswered: Bool {
+        get throws {
+            do { _ = try ask("GET", "/alerts", "") } catch is NoDaemon { return false }
+            return true
+        }
+    }
+
     /// Gives a command and throws where it is refused.
     func command(_ name: String, _ body: [String: Any], by: String?, note: String?) throws {
         var body = body
         body["id"] = UUID().uuidString
         // The socket has no delay in which a command could grow old.
         body["expires"] = "2999-01-01T00:00:00Z"
-        body["by"] = by ?? Self.caller
+        body["by"] = Self.who(by)
         if let note { body["note"] = note }
         let data = try JSONSerialization.data(withJSONObject: body)
         let reply = try ask("POST", "/commands/\(name)", String(decoding: data, as: UTF8.self))
@@ -49,10 +77,10 @@ struct ControlClient {
         return answer.text
     }
 
-    /// Who gives commands, for the audit log.
-    static var caller: String {
+    /// On whose behalf: as told, or whoever calls.
+    static func who(_ told: String?) -> String {
         let environment = ProcessInfo.processInfo.environment
-        return environment["SUDO_USER"] ?? environment["USER"] ?? "uid \(getuid())"
+        return told ?? environment["SUDO_USER"] ?? environment["USER"] ?? "uid \(getuid())"
     }
 
     /// One request, and the body of its answer.
@@ -100,9 +128,9 @@ struct ControlClient {
         return reply[end.upperBound...]
     }
 
-    private func fault() -> CommandError {
+    private func fault() -> any Error {
         switch errno {
-        case ENOENT, ECONNREFUSED: CommandError("no daemon runs: nobody listens on \(path)")
+        case ENOENT, ECONNREFUSED: NoDaemon(path: path)
         case EACCES, EPERM: CommandError("\(path) is not yours: use sudo")
         default: CommandError("\(path): \(String(cString: strerror(errno)))")
         }

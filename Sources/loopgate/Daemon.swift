@@ -5,6 +5,7 @@ import Journal
 import LocalPage
 import Logging
 import People
+import Profiles
 import Relay
 import Runtime
 import ServiceLifecycle
@@ -15,7 +16,7 @@ import Vault
 /// One life of the gateway, from a checked configuration to a clean end: opens the edges, wires
 /// them to the gateway's thread and closes them in order.
 final class Daemon: Service, PageDesk {
-    let settings: GatewaySettings
+    private let configuration: Locked<GatewaySettings>
     private let logger: Logger
     private let runtimeFolder: String?
     private let clock: WatchedClock
@@ -26,6 +27,9 @@ final class Daemon: Service, PageDesk {
     /// The demo's plant; nil: the plant is real.
     let simulator: (any PlantSimulator)?
     private let firstAdmin: NewPerson?
+    /// `instruments.yaml` as it was read last.
+    private let list: Locked<InstrumentList>
+    private let handover: RelayHandover
     /// Who waits for the end of which job.
     let waiters = Locked<[UInt64: AsyncStream<ControlAnswer>.Continuation]>([:])
 
@@ -37,28 +41,35 @@ final class Daemon: Service, PageDesk {
         var journal: JournalStore
         var buses: [BusID: BusMaster]
         var uplinks: [ConnectionID: MQTTConnection]
-        var relay: FieldRelay
+        var relay: HeldRelay
         var worker: JobWorker
         var people: PeopleDesk
         var hasher: PasswordHasher
+        var register: InstrumentRegister
     }
 
     /// A daemon that has opened nothing yet.
     ///
+    /// - list: what an empty instrument register is seeded from; `settings.instruments` is not used.
+    /// - handover: where the alarm output is taken from and left, when a life follows another.
     /// - configurationFault: why it is not the configuration as written that runs; nil: it is.
     /// - runtimeFolder: where lock files of TCP buses go; nil: none are made.
     /// - firstAdmin: who is an admin where nobody is, instead of whoever has the set-up code: the
     ///   demo has no operator.
     init(
         settings: GatewaySettings,
+        list: InstrumentList,
         logger: Logger,
         runtimeFolder: String?,
+        handover: RelayHandover = RelayHandover(),
         configurationFault: String? = nil,
         simulator: (any PlantSimulator)? = nil,
         firstAdmin: NewPerson? = nil,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
-        self.settings = settings
+        configuration = Locked(settings)
+        self.list = Locked(list)
+        self.handover = handover
         self.logger = logger
         self.runtimeFolder = runtimeFolder
         self.onListening = onListening
@@ -161,17 +172,24 @@ final class Daemon: Service, PageDesk {
         let (journal, opening) = try await JournalStore.open(settings.journal, connections: names)
         if let damage = opening.damage { logger.error("journal: \(damage)") }
         var settings = settings
-        let numbers = try await journal.register(settings.instruments.map(\.tag))
-        for index in settings.instruments.indices {
-            if let id = numbers[settings.instruments[index].tag] {
-                settings.instruments[index].id = id
-            }
+        let (register, isNew) = try await InstrumentRegister.open(
+            journal,
+            decoder: decoder,
+            seed: list.withLock { $0 }
+        )
+        if isNew {
+            logger.info("the instrument register is made from \(list.withLock { $0.path })")
         }
+        let instruments = await register.running
+        settings.instruments = instruments
+        configuration.withLock { $0.instruments = instruments }
+        let left = handover.take(settings.relay)
         let epoch = UInt64.random(in: 1...UInt64.max)
         let gateway = Gateway(
             settings: settings,
             epoch: epoch,
             opening: opening,
+            takingOver: left?.demand ?? .safe,
             at: clock.clock.stamp
         )
         let performer = Performer(
@@ -191,7 +209,7 @@ final class Daemon: Service, PageDesk {
         for bus in settings.buses {
             buses[bus.id] = BusMaster(bus, lockFolder: runtimeFolder, clock: { state.state })
         }
-        let directory = InstrumentDirectory(settings.instruments)
+        let directory = register.tags
         let previous = gateway.previous.map {
             BirthInfo.Previous(
                 epoch: $0.epoch,
@@ -221,10 +239,18 @@ final class Daemon: Service, PageDesk {
                 }
             )
         }
-        let relay = try Alarm.open(settings.relay, logger: logger) { thread.post($0) }
+        let relay = try left?.held ?? HeldRelay(settings.relay, logger: logger)
+        relay.report { thread.post($0) }
         let worker = JobWorker(journal: journal, path: settings.journal.path) { thread.post($0) }
-        performer.connect(thread, buses: buses, uplinks: uplinks, relay: relay, worker: worker)
+        performer.connect(
+            thread,
+            buses: buses,
+            uplinks: uplinks,
+            relay: relay.relay,
+            worker: worker
+        )
         thread.start()
+        try await join(register, thread)
         if let configurationFault {
             thread.post(
                 .part("configuration", detail: "refused", .active, .preAlarm, configurationFault)
@@ -244,9 +270,62 @@ final class Daemon: Service, PageDesk {
             relay: relay,
             worker: worker,
             people: people,
-            hasher: hasher
+            hasher: hasher,
+            register: register
         )
     }
+
+    /// The configuration that runs; its instruments are those of the register that run now.
+    var settings: GatewaySettings { configuration.withLock { $0 } }
+
+    /// How entries of the register are read.
+    var decoder: RegisterDecoder {
+        RegisterDecoder(modules: settings.modules, detection: settings.detection)
+    }
+
+    /// The register; nil while the daemon starts or stops.
+    var instrumentRegister: InstrumentRegister? { parts.withLock { $0?.register } }
+
+    /// Has the gateway take over every change of the register, and put on record what was changed
+    /// before it ran.
+    private func join(_ register: InstrumentRegister, _ thread: GatewayThread) async throws {
+        for (name, entries) in try await register.pendingAudits() {
+            _ = await thread.ask { gateway, now in
+                (true, gateway.record(entries, settles: name, at: now))
+            }
+        }
+        await register.connect(
+            adopt: { [configuration] change in
+                configuration.withLock { $0.instruments = change.instruments }
+                _ = await thread.ask { gateway, now in (true, gateway.adopt(change, at: now)) }
+            },
+            say: { thread.post($0) }
+        )
+        try await compare(with: register, thread)
+    }
+
+    /// Says where the list, as it is now, is not what the register was made from.
+    private func compare(
+        with register: InstrumentRegister,
+        _ thread: GatewayThread
+    ) async throws {
+        let remark = try await register.remark(on: list.withLock { $0 })
+        if let remark { logger.warning("\(remark)") }
+        _ = await thread.ask { gateway, _ in
+            gateway.remark("instruments", remark)
+            return (true, [])
+        }
+    }
+
+    /// Looks at a list that may have changed; the register stays as it is.
+    func compare(_ list: InstrumentList) async throws {
+        self.list.withLock { $0 = list }
+        guard let parts = parts.withLock({ $0 }) else { return }
+        try await compare(with: parts.register, parts.gateway)
+    }
+
+    /// Where `instruments.yaml` is.
+    var listPath: String { list.withLock { $0.path } }
 
     // MARK: While it runs
 
@@ -293,12 +372,16 @@ final class Daemon: Service, PageDesk {
 
     private func close(_ parts: Parts) async {
         ServiceManager.stopping()
+        let demand = await parts.gateway.ask { gateway, _ in (gateway.relayDemand, []) } ?? .safe
         let stopped = Mailbox<Void>()
         parts.gateway.onStopped { stopped.post(()) }
         parts.gateway.post(.stop)
         // Everything is in the journal within this, or the disk is full.
         await onOwnThread { _ = stopped.take(until: monotonicNow() + 3_000_000_000) }
-        await onOwnThread { parts.relay.release() }
+        parts.relay.report { _ in }
+        if !handover.leave(parts.relay, showing: demand) {
+            await onOwnThread { parts.relay.relay.release() }
+        }
         for bus in parts.buses.values { bus.close() }
         for uplink in parts.uplinks.values { uplink.stop() }
         await onOwnThread {

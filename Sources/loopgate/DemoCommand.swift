@@ -48,13 +48,13 @@ struct DemoCommand: AsyncParsableCommand {
         )
         let running = try plant.start { try Self.map(of: $0, in: root) }
         defer { plant.stop() }
-        let settings: GatewaySettings
+        let loaded: LoadedConfiguration
         switch Configuration.load(running.configPath) {
-        case .success(let loaded): settings = loaded.settings
+        case .success(let right): loaded = right
         case .failure(let refused): throw ValidationError(refused.description)
         }
-        let past = try await record(running, settings)
-        try await serve(settings, broker, running, past)
+        let past = try await record(running, loaded.settings)
+        try await serve(loaded, broker, running, past)
     }
 
     /// Five hours of a plant that is well, in the journal, so that detectors have a baseline.
@@ -109,7 +109,7 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     private func serve(
-        _ settings: GatewaySettings,
+        _ loaded: LoadedConfiguration,
         _ broker: DemoBroker,
         _ running: DemoPlant.Running,
         _ past: (from: WallTime, to: WallTime)
@@ -118,7 +118,8 @@ struct DemoCommand: AsyncParsableCommand {
         let logger = LogLevel.logger("loopgate")
         let password = Chance.word(letters: PeopleLimits.codeLetters)
         let daemon = Daemon(
-            settings: settings,
+            settings: loaded.settings,
+            list: loaded.list,
             logger: logger,
             runtimeFolder: nil,
             simulator: DemoSimulator(running),

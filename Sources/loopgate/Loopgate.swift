@@ -8,7 +8,8 @@ struct Loopgate: AsyncParsableCommand {
         abstract: "Edge gateway for 4–20 mA loops: Modbus in, trusted readings and alarms out.",
         version: loopgateVersion,
         subcommands: [
-            RunCommand.self, CheckCommand.self, JournalCommand.self, DemoCommand.self,
+            RunCommand.self, CheckCommand.self, InstrumentsCommand.self, JournalCommand.self,
+            DemoCommand.self,
             EvaluateCommand.self, ProbeCommand.self, ReadCommand.self, RelaySafeCommand.self,
             AlertsCommand.self, MaintenanceCommand.self, RelayCommand.self,
             TrainCommand.self, BaselineCommand.self, ModelsCommand.self, CalibrationCommand.self,

@@ -29,7 +29,7 @@ struct PeopleCommand: AsyncParsableCommand {
                 ControlServer.PeopleOrder(
                     number: number,
                     name: fullName,
-                    by: ControlClient.caller
+                    by: ControlClient.who(nil)
                 )
             )
         }

@@ -3,6 +3,7 @@ import Detection
 import Foundation
 import GatewayCore
 import Journal
+import Profiles
 import Signal
 
 /// `loopgate replay`: runs an instrument's detectors over readings of the journal.
@@ -11,8 +12,8 @@ struct ReplayCommand: AsyncParsableCommand {
         commandName: "replay",
         abstract: "Run the detectors over recorded readings: what would have alarmed?",
         discussion: """
-            Nothing is stored, published or alarmed. The settings are those of the configuration; \
-            the model is the one in use, or one trained on --train-from to --train-to.
+            Nothing is stored, published or alarmed. The settings are those of the instrument \
+            register, else of the configuration; the model is the one in use, or one trained on --train-from to --train-to.
             """
     )
     @Option(help: "The instrument's tag.") var tag: String
@@ -36,6 +37,11 @@ struct ReplayCommand: AsyncParsableCommand {
         let reader: JournalReader
         do { reader = try JournalReader(file ?? settings.journal.path) } catch {
             throw CommandError((error as? StoreFault)?.words ?? "\(error)")
+        }
+        let decoder = RegisterDecoder(modules: settings.modules, detection: settings.detection)
+        let register = InstrumentRegister.records(try reader.instruments(), decoder)
+        if let known = register.first(where: { $0.tag.text == tag })?.settings {
+            instrument = known
         }
         instrument.id = try reader.instrument(tag)
         let told = instrument.detectorSettings()

@@ -27,14 +27,18 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let logger = Self.logger(logLevel)
         signal(SIGPIPE, SIG_IGN)
-        var (settings, fault) = try first(logger)
+        var (loaded, fault) = try first(logger)
+        let handover = RelayHandover()
+        defer { handover.release() }
         while true {
             ServiceManager.status("starting")
-            let page = settings.page
+            let page = loaded.settings.page
             let daemon = Daemon(
-                settings: settings,
+                settings: loaded.settings,
+                list: loaded.list,
                 logger: logger,
                 runtimeFolder: ProcessInfo.processInfo.environment["RUNTIME_DIRECTORY"],
+                handover: handover,
                 configurationFault: fault,
                 onListening: { port in
                     let scheme = page.certificate == nil ? "http" : "https"
@@ -54,15 +58,25 @@ struct RunCommand: AsyncParsableCommand {
             )
             let reload = Reload()
             let path = config
+            let running = loaded.settings
+            let isLastGood = fault != nil
             do {
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
                     tasks.addTask { try await group.run() }
                     tasks.addTask {
                         for await _ in await UnixSignalsSequence(trapping: .sighup) {
-                            if let fresh = Self.reloaded(path, logger) {
-                                await reload.set(fresh)
-                                await group.triggerGracefulShutdown()
+                            guard let fresh = Self.reloaded(path, logger) else { continue }
+                            if !isLastGood, Self.isSame(fresh.settings, running) {
+                                do { try await daemon.compare(fresh.list) } catch {
+                                    logger.error("the register cannot be read: \(error)")
+                                }
+                                logger.info("nothing to restart for: the register stays")
+                                ServiceManager.ready("polling")
+                                continue
                             }
+                            await reload.set(fresh)
+                            handover.expect()
+                            await group.triggerGracefulShutdown()
                         }
                     }
                     try await tasks.next()
@@ -72,26 +86,35 @@ struct RunCommand: AsyncParsableCommand {
                 logger.critical("\(halted)")
                 throw ExitCode(70)
             }
-            guard let fresh = await reload.settings else { return }
-            (settings, fault) = (fresh, nil)
+            guard let fresh = await reload.loaded else { return }
+            (loaded, fault) = (fresh, nil)
         }
     }
 
+    /// Whether two configurations ask for the same, instruments left aside: those are the
+    /// register's.
+    private static func isSame(_ a: GatewaySettings, _ b: GatewaySettings) -> Bool {
+        var (a, b) = (a, b)
+        a.instruments = []
+        b.instruments = []
+        return a == b
+    }
+
     /// The configuration at the path, or the last good one where that is wrong, and why.
-    private func first(_ logger: Logger) throws -> (GatewaySettings, fault: String?) {
+    private func first(_ logger: Logger) throws -> (LoadedConfiguration, fault: String?) {
         let kept = LastGoodConfiguration(folder: Self.stateFolder)
         switch Configuration.loader.start(config, lastGood: kept) {
         case .present(let loaded, let unkept):
             for warning in loaded.warnings { logger.warning("\(warning)") }
             if let unkept { logger.warning("no copy of this configuration is kept: \(unkept)") }
-            return (loaded.settings, nil)
+            return (loaded, nil)
         case .lastGood(let loaded, let refused):
             for problem in refused.problems { logger.error("\(problem)") }
             logger.error("\(config) is wrong: running the last good configuration, \(kept.file)")
             let count = refused.problems.count + refused.uncounted
             let first = refused.problems.first.map { ", the first: \($0)" } ?? ""
             return (
-                loaded.settings,
+                loaded,
                 "\(config) is wrong (\(count) errors\(first)): the last good one runs."
             )
         case .nothing(let refused, lastGood: _):
@@ -105,12 +128,12 @@ struct RunCommand: AsyncParsableCommand {
         ProcessInfo.processInfo.environment["STATE_DIRECTORY"] ?? "/var/lib/loopgate"
     }
 
-    private static func reloaded(_ path: String, _ logger: Logger) -> GatewaySettings? {
+    private static func reloaded(_ path: String, _ logger: Logger) -> LoadedConfiguration? {
         switch Configuration.load(path) {
         case .success(let loaded):
             logger.info("reloading \(path)")
             ServiceManager.reloading()
-            return loaded.settings
+            return loaded
         case .failure(let refused):
             for problem in refused.problems { logger.error("\(problem)") }
             logger.error("\(path) is wrong: the running configuration stays")
@@ -132,7 +155,7 @@ struct RunCommand: AsyncParsableCommand {
 
     /// What to go on with after a reload.
     private actor Reload {
-        private(set) var settings: GatewaySettings?
-        func set(_ settings: GatewaySettings) { self.settings = settings }
+        private(set) var loaded: LoadedConfiguration?
+        func set(_ loaded: LoadedConfiguration) { self.loaded = loaded }
     }
 }

@@ -65,6 +65,43 @@ struct RelayBench {
 
 @Suite("The relay's demand")
 struct RelayLogicTests {
+    @Test("an output taken over energised stays so; a source that never goes round makes it safe")
+    func takenOver() {
+        let start = MonotonicTime(nanoseconds: 1_000_000_000)
+        var relay = RelayLogic(rules: RelayRules(), takingOver: .energised, at: start)
+        #expect(relay.feed(polling: 0, detection: 0, journal: 0, at: start).demand == .energised)
+        #expect(relay.update([], at: start + .seconds(1)).demand == .energised)
+        let limit = relay.rules.stallLimit(of: .polling)
+        var now = start
+        var round: UInt64 = 0
+        while now - start < limit {
+            now = now + .milliseconds(500)
+            round += 1
+            _ = relay.feed(polling: 0, detection: round, journal: round, at: now)
+        }
+        #expect(relay.demand == .energised)
+        let late = relay.feed(
+            polling: 0,
+            detection: round + 1,
+            journal: round + 1,
+            at: now + .seconds(1)
+        )
+        #expect(late.demand == .safe)
+        #expect(relay.reasons == [.stalled(.polling)])
+    }
+
+    @Test("an output taken over energised goes safe at once for an alert that is open")
+    func takenOverWithAlert() {
+        var bench = RelayBench(started: false)
+        bench.relay = RelayLogic(
+            rules: RelayRules(),
+            takingOver: .energised,
+            at: bench.bench.now.monotonic
+        )
+        bench.report(.active)
+        #expect(bench.relay.demand == .safe)
+    }
+
     @Test("Safe at the start; energised only after every source has completed a cycle")
     func start() {
         var bench = RelayBench(started: false)

@@ -204,6 +204,7 @@ import Testing
         func look(at time: Int64) -> UInt64 {
             feeds.look(
                 busyBuses: [true, true],
+                emptyBuses: [false, false],
                 isCommitting: false,
                 hasInstruments: true,
                 at: second(time)

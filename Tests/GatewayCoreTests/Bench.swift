@@ -64,6 +64,8 @@ struct Bench {
     private(set) var offers: [UInt64: SequenceSet] = [:]
     private(set) var marks: [String: DeliveryMark] = [:]
     private(set) var epochs: [StoreOpening.Epoch] = []
+    /// Settings of the journal that commits have deleted.
+    private(set) var settled: [String] = []
     private(set) var mostInFlight = 0
     private(set) var largestBatch = 0
     private(set) var brokerIsUp = false
@@ -134,6 +136,11 @@ struct Bench {
                 .down(.linkLost("test"), retryIn: .seconds(1))
             )
         )
+    }
+
+    /// Has the gateway take over another register.
+    mutating func adopt(_ change: RegisterAdoption) {
+        perform(gateway.adopt(change, at: now))
     }
 
     mutating func send(_ event: Event) { perform(gateway.handle(event, at: now)) }
@@ -281,6 +288,7 @@ struct Bench {
             storedRecords[commit.epoch, default: [:]][row.sequence] = row
         }
         if let state = commit.detectorState { detectorState = state }
+        settled += commit.settles
         for offer in commit.offers { offers[commit.epoch, default: .init()].insert(offer.range) }
         for mark in commit.delivery {
             marks["\(mark.connection) \(mark.stream) \(mark.epoch)"] = mark

@@ -78,13 +78,55 @@ import Testing
         let store = try await open()
         let tags = ["PT-1", "TT-2"].compactMap { Tag($0) }
         let numbers = try await store.register(tags)
-        let id = try #require(numbers[tags[0]])
-        try await store.save(settings: #"{"unit":"bar"}"#, isRetired: true, of: id)
+        let changed = try await store.change([(tags[0], #"{"unit":"bar"}"#, true)])
+        #expect(changed[tags[0]] == numbers[tags[0]])
         #expect(try await store.register(tags) == numbers)
         let all = try JournalReader(folder.file("journal.db")).instruments()
         #expect(all.map(\.tag) == tags)
         #expect(all[0].isRetired && all[0].settings == #"{"unit":"bar"}"#)
         #expect(!all[1].isRetired && all[1].settings == nil)
+        await store.close()
+    }
+
+    @Test("a change of the register comes whole, with its models and settings")
+    func change() async throws {
+        let store = try await open()
+        let tags = ["PT-1", "TT-2"].compactMap { Tag($0) }
+        let numbers = try await store.change(
+            tags.map { ($0, "{}", false) },
+            settings: [("audit-pending-1", "[1]"), ("other", "x")]
+        )
+        let id = try #require(numbers[tags[0]])
+        let model = StoredModel(
+            instrument: id,
+            trainedAt: WallTime(nanosecondsSince1970: 1),
+            trainedBy: "x",
+            windows: 1,
+            featureVersion: 1
+        )
+        _ = try await store.add(model, body: [1], activating: true)
+        #expect(try await store.modelsInUse().map(\.facts.instrument) == [id])
+        let again = try await store.change([(tags[0], #"{"urv":1}"#, false)], forgetting: [id])
+        #expect(again == [tags[0]: id])
+        #expect(try await store.modelsInUse().isEmpty)
+        #expect(try await store.models(of: id).map(\.isActive) == [false])
+        #expect(try await store.instruments().map(\.settings) == [#"{"urv":1}"#, "{}"])
+        #expect(try await store.settings("audit-pending-").map(\.name) == ["audit-pending-1"])
+        await store.close()
+    }
+
+    @Test("what a commit settles is gone with it, and not before")
+    func settles() async throws {
+        let store = try await open()
+        try await store.set("audit-pending-1", to: "[]")
+        try await store.set("audit-pending-2", to: "[]")
+        var commit = Commit(id: 1, epoch: 7)
+        commit.settles = ["audit-pending-1"]
+        let outcome = await withCheckedContinuation { continuation in
+            store.commit(commit) { continuation.resume(returning: $0) }
+        }
+        _ = try outcome.result.get()
+        #expect(try await store.settings("audit-pending-").map(\.name) == ["audit-pending-2"])
         await store.close()
     }
 

@@ -263,7 +263,7 @@ import Testing
         let configured = Configured()
         let modules = try configured.load().get().settings.modules
         let path = "/etc/gw/instruments.yaml"
-        #expect(try configured.loader.instruments(path, modules: modules).get().count == 2)
+        #expect(try configured.loader.instruments(path, modules: modules).get().entries.count == 2)
         let refused = configured.loader.instruments(path, modules: Array(modules.prefix(1)))
         guard case .failure(let refusal) = refused else {
             Issue.record("an unknown module was accepted")

@@ -137,13 +137,18 @@ import Testing
             Configured.gateway + "\ndetectors: {drift: {run: shadow}}\n"
         )
         let settings = try configured.load().get().settings
-        let found = try configured.loader.instruments(
+        let list = try configured.loader.instruments(
             "/etc/gw/instruments.yaml",
             modules: settings.modules,
             detection: settings.detection
         ).get()
-        #expect(found == settings.instruments)
-        #expect(found[0].detection.shadow == [.drift])
+        let decoder = RegisterDecoder(
+            modules: settings.modules,
+            detection: settings.detection
+        )
+        let found = decoder.decode(list.entries.map(\.entry)).map(\.settings)
+        #expect(found[0] == settings.instruments[0])
+        #expect(found[0]?.detection.shadow == [.drift])
     }
 
     @Test(
