@@ -53,13 +53,10 @@ extension EndToEndTests {
         )
         #expect(body["type"] as? String == "rule_violation")
         #expect(body["severity"] as? String == "critical")
-        let live = try HTTPReply.get(box.pagePort, "/api/live")
-        let state = try #require(
-            JSONSerialization.jsonObject(with: live.body) as? [String: Any]
-        )
-        let alerts = try #require(state["alerts"] as? [[String: Any]])
-        #expect(alerts.map { $0["subject"] as? String } == ["PT-101"])
-        #expect((state["relay"] as? [String: Any])?["demand"] as? String == "safe")
+        let token = try box.signInFirst()
+        let alerts = try box.ask("GET", "/api/alerts", token).list
+        #expect(alerts.map { $0["tag_number"] as? String } == ["PT-101"])
+        #expect(try box.ask("GET", "/api/relay", token).object["demand"] as? String == "safe")
         #expect(relay() == "0")
 
         let commands = "cimms/instruments/gateways/gw-test/commands/"

@@ -96,6 +96,7 @@ extension EndToEndTests {
         )
         let recorder = try MessageRecorder(broker, filter: "cimms/#")
         try box.start()
+        let token = try box.signInFirst()
         let runtime = ["--runtime", box.folder.path, "--by", "4711"]
         let config = ["--config", box.configuration]
         func say(_ arguments: [String]) throws -> (code: Int32, text: String) {
@@ -162,11 +163,9 @@ extension EndToEndTests {
         // What is stored outlives the process.
         try box.kill()
         try box.start()
-        let live = try HTTPReply.get(box.pagePort, "/api/live")
-        let state = try #require(JSONSerialization.jsonObject(with: live.body) as? [String: Any])
-        let shown = try #require((state["instruments"] as? [[String: Any]])?.first)
+        let shown = try box.ask("GET", "/api/instruments/PT-101/status", token).object
         #expect((shown["model"] as? [String: Any])?["version"] as? Int == 1)
-        #expect(shown["baseline"] != nil)
+        #expect(shown["baseline"] is [String: Any])
         #expect((shown["calibration"] as? [String: Any])?["status"] as? String == "valid")
 
         let span = ["--from", Self.time(0), "--to", Self.time(6)]

@@ -86,11 +86,6 @@ public struct PageServer: Sendable {
         }
         let api = router.group("api")
         for group in groups { group.add(to: api) }
-        // The whole state in one piece.
-        api.get("live") { [desk] _, _ -> Response in
-            guard let snapshot = await desk.snapshot() else { throw Problem.stalled }
-            return try Self.json(snapshot)
-        }
         if settings.opensHealth { addHealth(to: router) }
         return router
     }

@@ -71,7 +71,7 @@ extension APIOperations {
         ),
         act(
             "PATCH",
-            "users/{employee_number}",
+            "users/{number}",
             "people",
             "Changes somebody; nobody is ever deleted.",
             who: .admin,
@@ -86,7 +86,7 @@ extension APIOperations {
         ),
         act(
             "POST",
-            "users/{employee_number}/reset-password",
+            "users/{number}/reset-password",
             "people",
             "Gives somebody a password, which must be changed at the next sign-in.",
             who: .admin,

@@ -55,7 +55,7 @@ enum APIOperations {
         example: "PT-101"
     )
     private static let span: [Operation.Parameter] = [
-        .init("hours", .number, "How far back, in hours; 24 if nothing is given.", example: "1"),
+        .init("hours", .number, "How far back, in hours; 24 if nothing is given."),
         .init("from", .time, "Instead of hours: from this time on."),
         .init("to", .time, "Up to this time; now if it is not given."),
     ]

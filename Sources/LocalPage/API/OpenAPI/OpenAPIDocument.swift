@@ -57,7 +57,7 @@ extension Operation {
             node["security"] = .list([.map(["bearer": .list([])]), .map(["cookie": .list([])])])
         }
         if who == .admin { node["description"] = .text("For admins.") }
-        let parameters = pathParameters.map(Self.pathParameter) + query.map(Self.queryParameter)
+        let parameters = pathParameters.map(pathParameter) + query.map(Self.queryParameter)
         if !parameters.isEmpty { node["parameters"] = .list(parameters) }
         if let body {
             node["requestBody"] = .map([
@@ -105,11 +105,13 @@ extension Operation {
         HTTPResponse.Status(code: status).reasonPhrase
     }
 
-    private static func pathParameter(_ name: String) -> DocumentNode {
-        .map([
+    private func pathParameter(_ name: String) -> DocumentNode {
+        var node: [String: DocumentNode] = [
             "name": .text(name), "in": .text("path"), "required": .flag(true),
             "schema": Schema.filled.node,
-        ])
+        ]
+        if group == "instruments" || name == "tag" { node["example"] = .text("PT-101") }
+        return .map(node)
     }
 
     private static func queryParameter(_ parameter: Parameter) -> DocumentNode {
