@@ -172,7 +172,7 @@ final class Daemon: Service, PageDesk {
             settings: settings,
             epoch: epoch,
             opening: opening,
-            at: clock.clock.stamp
+            at: clock.stamp
         )
         let performer = Performer(
             journal: journal,
@@ -189,7 +189,7 @@ final class Daemon: Service, PageDesk {
         let state = clock
         var buses: [BusID: BusMaster] = [:]
         for bus in settings.buses {
-            buses[bus.id] = BusMaster(bus, lockFolder: runtimeFolder, clock: { state.state })
+            buses[bus.id] = BusMaster(bus, lockFolder: runtimeFolder, stamp: { state.stamp })
         }
         let directory = InstrumentDirectory(settings.instruments)
         let previous = gateway.previous.map {
@@ -210,7 +210,7 @@ final class Daemon: Service, PageDesk {
                         epoch: epoch,
                         previous: previous,
                         version: loopgateVersion,
-                        now: state.clock.stamp
+                        now: state.stamp
                     )
                 },
                 events: { event in
