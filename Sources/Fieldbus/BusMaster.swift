@@ -13,7 +13,7 @@ public actor BusMaster: ModbusBus {
     private nonisolated let thread: WorkerThread
     private nonisolated let isClosed = Atomic<Bool>(false)
     private let wire: any Wire
-    private let clock: @Sendable () -> ClockState
+    private let stamp: @Sendable () -> Stamp
     private nonisolated let frames = Locked<[UnitAddress: BusFrames]>([:])
 
     /// The bus as it was configured.
@@ -28,14 +28,15 @@ public actor BusMaster: ModbusBus {
     ///
     /// - lockFolder: the folder for the lock files of TCP addresses, the same for every Loopgate
     ///   program (`/run/loopgate`); nil: a TCP address is not locked. Serial ports need none.
-    /// - clock: how far the wall clock can be trusted now; asked for every reply's stamp.
+    /// - stamp: this instant on both clocks, and what the wall clock is worth; asked for at the
+    ///   receipt of every reply.
     public init(
         _ settings: BusSettings,
         lockFolder: String? = nil,
-        clock: @escaping @Sendable () -> ClockState = { .unset }
+        stamp: @escaping @Sendable () -> Stamp = { BusMaster.stamp(.unset) }
     ) {
         self.settings = settings
-        self.clock = clock
+        self.stamp = stamp
         thread = WorkerThread(name: "bus-\(settings.name)")
         switch settings.link {
         case .rtu(let serial):
@@ -46,6 +47,15 @@ public actor BusMaster: ModbusBus {
     }
 
     deinit { thread.stop() }
+
+    /// This instant by the machine's clocks, the wall clock being worth `clock`.
+    public static func stamp(_ clock: ClockState) -> Stamp {
+        Stamp(
+            monotonic: MonotonicTime(nanoseconds: monotonicNow()),
+            wall: WallTime(nanosecondsSince1970: wallNow()),
+            clock: clock
+        )
+    }
 
     /// Queues a transaction; `reply` is called exactly once, on the bus's own thread.
     ///
@@ -71,11 +81,7 @@ public actor BusMaster: ModbusBus {
         let exchange =
             isClosed.load(ordering: .acquiring)
             ? Exchange(outcome: .failure(.linkLost(errno: ESHUTDOWN))) : wire.exchange(request)
-        let stamp = Stamp(
-            monotonic: MonotonicTime(nanoseconds: monotonicNow()),
-            wall: WallTime(nanosecondsSince1970: wallNow()),
-            clock: clock()
-        )
+        let stamp = self.stamp()
         if let (sent, heard) = wire.frames {
             let last = BusFrames(request: sent, reply: heard, at: stamp.wall)
             frames.withLock { $0[request.unit] = last }

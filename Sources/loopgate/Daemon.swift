@@ -190,7 +190,7 @@ final class Daemon: Service, PageDesk {
             epoch: epoch,
             opening: opening,
             takingOver: left?.demand ?? .safe,
-            at: clock.clock.stamp
+            at: clock.stamp
         )
         let performer = Performer(
             journal: journal,
@@ -207,7 +207,7 @@ final class Daemon: Service, PageDesk {
         let state = clock
         var buses: [BusID: BusMaster] = [:]
         for bus in settings.buses {
-            buses[bus.id] = BusMaster(bus, lockFolder: runtimeFolder, clock: { state.state })
+            buses[bus.id] = BusMaster(bus, lockFolder: runtimeFolder, stamp: { state.stamp })
         }
         let directory = register.tags
         let previous = gateway.previous.map {
@@ -228,7 +228,7 @@ final class Daemon: Service, PageDesk {
                         epoch: epoch,
                         previous: previous,
                         version: loopgateVersion,
-                        now: state.clock.stamp
+                        now: state.stamp
                     )
                 },
                 events: { event in

@@ -18,7 +18,10 @@ struct SystemClock: Sendable {
     }
 
     /// This instant on both clocks.
-    var stamp: Stamp {
+    var stamp: Stamp { stamp(worth: state) }
+
+    /// This instant on both clocks, the wall clock being worth `state`.
+    func stamp(worth state: ClockState) -> Stamp {
         Stamp(
             monotonic: MonotonicTime(nanoseconds: monotonicNow()),
             wall: WallTime(nanosecondsSince1970: wallNow()),
@@ -36,18 +39,33 @@ struct SystemClock: Sendable {
     }
 }
 
-/// What the wall clock was worth when it was last looked at: read for every frame, so it is kept.
+/// The machine's clocks as they were when last looked at, for stamps: they must not change between
+/// two looks, for a correction is one number for all that was stamped before it.
+///
+/// Until the wall clock is trusted its stamps go on evenly from the first look, whatever is done to
+/// it meanwhile: that it is set is told by `look`, and what was stamped is then corrected once. A
+/// clock set by hand, which nobody vouches for, so counts from the next start on.
 final class WatchedClock: Sendable {
-    let clock: SystemClock
+    private let clock: SystemClock
+    private let first: Stamp
     private let last: Locked<ClockState>
 
     init(_ clock: SystemClock) {
         self.clock = clock
-        last = Locked(clock.state)
+        first = clock.stamp
+        last = Locked(first.clock)
     }
 
-    /// The state at the last look.
-    var state: ClockState { last.withLock { $0 } }
+    /// This instant on both clocks, as far as was known at the last look.
+    var stamp: Stamp { even(clock.stamp(worth: last.withLock { $0 })) }
+
+    /// `now` as it is where its clock is trusted; else on the line of the first look.
+    private func even(_ now: Stamp) -> Stamp {
+        guard !now.clock.isTrusted else { return now }
+        var even = now
+        even.wall = first.wall + (now.monotonic - first.monotonic)
+        return even
+    }
 
     /// Looks again; the stamp of now where the state has changed.
     func look() -> Stamp? { take(clock.stamp) }
@@ -55,12 +73,11 @@ final class WatchedClock: Sendable {
     /// Takes a look that was had at `now`.
     func take(_ now: Stamp) -> Stamp? {
         last.withLock { state in
-            // A clock that has lost its source keeps time to seconds a day: what it stamps stays
-            // certain. A second correction would move what the first one has put right.
-            if state.isTrusted, now.clock == .restored { return nil }
-            guard state != now.clock else { return nil }
+            // Neither a clock set by hand nor one that has lost its source is news: the one is not
+            // trusted yet, the other keeps time to seconds a day and stays certain.
+            guard state != now.clock, now.clock != .restored else { return nil }
             state = now.clock
-            return now
+            return even(now)
         }
     }
 }

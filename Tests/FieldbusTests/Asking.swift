@@ -85,7 +85,7 @@ func tcpBus(
             unitChangeGap: unitChangeGap
         ),
         lockFolder: lockFolder,
-        clock: { .synced }
+        stamp: { BusMaster.stamp(.synced) }
     )
 }
 
@@ -106,7 +106,7 @@ func rtuBus(
     )
     return BusMaster(
         BusSettings(id: BusID(rawValue: 1), name: "rtu", link: .rtu(serial)),
-        clock: { .synced }
+        stamp: { BusMaster.stamp(.synced) }
     )
 }
 
