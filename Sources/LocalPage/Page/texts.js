@@ -242,7 +242,7 @@ export const texts = {
     version: "Version", named: (version) => `Version ${version}`, active: "active", activate: "Activate",
     activateTitle: (tag, version) => `Activate version ${version} of ${tag}`,
     activateWords: "The detectors judge by it from now on.",
-    activated: (tag, version) => `${tag} uses version ${version}`,
+    activating: (tag, version) => `${tag} takes version ${version}`,
     trained: "Trained", windows: "Windows", wantedRate: "Wanted rate", contamination: "Contamination", features: "Features", checksum: "Checksum",
     span: (from, to) => `${from} – ${to}`, instead: (value) => ` (active: ${value})`,
     untrained: "Not trained yet.",

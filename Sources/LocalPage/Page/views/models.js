@@ -9,6 +9,9 @@ import { isAdmin, on, state } from "../store.js";
 import { texts } from "../texts.js";
 import { trendPanel } from "./trend.js";
 
+/** How often a job is asked after that was begun here. */
+const followEvery = 2000;
+
 export function modelsTab(instrument, signal) {
   const tag = instrument.tag_number;
   const versions = h("div", { class: "versions" }, h("p", { role: "status" }, texts.loading));
@@ -71,7 +74,7 @@ export function modelsTab(instrument, signal) {
         const chosen = Object.fromEntries(Object.entries(values).filter(([, value]) => value));
         const { job } = await post(path`/api/ml/train/${tag}`, chosen);
         toast(texts.models.training(tag));
-        follow(String(job?.id ?? job));
+        follow(String(job));
       },
     });
   }
@@ -82,6 +85,7 @@ export function modelsTab(instrument, signal) {
       state.jobs.set(id, job);
       showWork();
       if (job.state !== "running") await loadVersions();
+      else if (!signal.aborted) setTimeout(() => follow(id), followEvery);
     } catch { /* The stream of events tells, too. */ }
   }
 
@@ -123,9 +127,10 @@ export function modelsTab(instrument, signal) {
     ask({
       title: texts.models.activateTitle(tag, number), text: texts.models.activateWords, action: texts.models.activate,
       submit: async () => {
-        await post(path`/api/ml/models/${tag}/activate/${number}`);
-        toast(texts.models.activated(tag, number));
-        await loadVersions();
+        const answer = await post(path`/api/ml/models/${tag}/activate/${number}`);
+        toast(texts.models.activating(tag, number));
+        if (answer?.job) follow(String(answer.job));
+        else await loadVersions();
       },
     });
   }

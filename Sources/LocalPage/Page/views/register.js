@@ -16,7 +16,9 @@ export function newInstrumentView(_, signal) {
     element.lastChild.replaceWith(form({
       fields: fields({}, lists), action: texts.register.add, cancel: () => go(""),
       submit: async (values) => {
-        const made = await post("/api/instruments", filled(nested(values)));
+        const { limits: given, ...rest } = nested(values);
+        const set = filled(given);
+        const made = await post("/api/instruments", filled({ ...rest, limits: Object.keys(set).length ? set : null }));
         toast(texts.register.added(made.tag_number));
         await reloadInstruments();
         go("instrument", made.tag_number, "trend");
