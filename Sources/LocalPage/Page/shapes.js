@@ -37,7 +37,8 @@ export function alertChip(alert) {
  * `set(value, severity)` moves the pointer; null hides it.
  */
 export function indicator(instrument) {
-  const { range_min: low, range_max: high, limits, nominal_value: nominal } = instrument;
+  const { range_min: low, range_max: high, nominal_value: nominal } = instrument;
+  const limits = instrument.limits ?? {};
   const place = (value) => Math.min(100, Math.max(0, ((value - low) / (high - low || 1)) * 100));
   const has = (value) => value !== null && value !== undefined;
   const from = has(limits.low) ? place(limits.low) : 0;
