@@ -149,7 +149,7 @@ final class Daemon: Service, PageDesk {
             PeopleDesk.Surroundings(
                 store: JournalPeople(journal: journal),
                 hasher: hasher,
-                now: { [clock] in clock.clock.stamp },
+                now: { [clock] in clock.stamp },
                 audit: { entry in
                     _ = await gateway.ask { gateway, now in (true, gateway.note(entry, at: now)) }
                 },

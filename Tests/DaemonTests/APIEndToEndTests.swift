@@ -59,11 +59,13 @@ extension EndToEndTests {
         #expect(try ask("POST", "ml/train/PT-101").status == 409)
         #expect(try ask("POST", "ml/models/PT-101/activate/1").status == 404)
 
-        let audit = try ask("GET", "audit?limit=100").object
-        let actions = (audit["items"] as? [[String: Any]] ?? []).compactMap {
-            $0["action"] as? String
+        try eventually("what was done is in the audit log") {
+            let audit = try ask("GET", "audit?limit=100").object
+            let actions = (audit["items"] as? [[String: Any]] ?? []).compactMap {
+                $0["action"] as? String
+            }
+            return Set(actions).isSuperset(of: ["command.maintenance", "command.end-maintenance"])
         }
-        #expect(Set(actions).isSuperset(of: ["command.maintenance", "command.end-maintenance"]))
         #expect(try ask("GET", "audit/verify").object["valid"] as? Bool == true)
         #expect(try box.stop() == 0)
     }

@@ -59,7 +59,12 @@ import Testing
 
     @Test("what was read before the link came up is backlog, though its commit comes after")
     func batchAcrossConnect() {
-        var bench = Bench(Bench.settings(connection: { $0.form = .batch }))
+        var bench = Bench(
+            Bench.settings(connection: {
+                $0.form = .batch
+                $0.backlog = .interleaved
+            })
+        )
         bench.run(for: .milliseconds(5_500))
         let before = bench.gateway.readings.last
         #expect(bench.gateway.journal.committingReadings < before)
