@@ -181,7 +181,9 @@ let package = Package(
         tests("HouseTests", ["TestSupport"]),
         tests(
             "DaemonTests",
-            core + ["Runtime", "Journal", "Plant", "Endurance", "TestSupport", "loopgate"]
+            core + [
+                "Runtime", "Journal", "Plant", "Profiles", "Endurance", "TestSupport", "loopgate",
+            ]
         ),
     ]
 )

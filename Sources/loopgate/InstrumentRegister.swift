@@ -403,8 +403,16 @@ actor InstrumentRegister {
     ) async -> Result<[InstrumentRecord], RegisterRefusal> {
         let before = records
         var proposed = records
+        let places = Dictionary(
+            records.enumerated().map { ($1.tag, $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        let added = wishes.reduce(0) { $0 + (places[$1.tag] == nil ? 1 : 0) }
+        guard records.count + added <= Limits.instruments else {
+            return .failure(.conflict("the register holds \(Limits.instruments) at the most"))
+        }
         for wish in wishes {
-            if let index = proposed.firstIndex(where: { $0.tag == wish.tag }) {
+            if let index = places[wish.tag] {
                 proposed[index].entry = wish.entry
                 proposed[index].isRetired = wish.isRetired
             } else {
@@ -419,9 +427,6 @@ actor InstrumentRegister {
                     )
                 )
             }
-        }
-        guard proposed.count <= Limits.instruments else {
-            return .failure(.conflict("the register holds \(Limits.instruments) at the most"))
         }
         proposed = Self.decoded(proposed, decoder)
         if let refusal = refusal(of: proposed, before, wishes) { return .failure(refusal) }

@@ -27,6 +27,7 @@ enum LimitTable {
         "Limits.batchReadings": .test("LimitTests/batch"),
         "Limits.refusals": .test("DeliveryTests/poison"),
         "Limits.frameBytes": .test("LastFramesTests/bounded"),
+        "Limits.instruments": .test("InstrumentRegisterTests/tooMany"),
 
         "Limits.pageBytes": .test("PageServerTests/files"),
         "Limits.chartBytes": .test("PageServerTests/files"),
