@@ -86,7 +86,7 @@ struct HostileRequestTests {
     @Test(
         "What is no JSON object is a bad request, and what is too large is too large",
         arguments: [
-            ("[1,2]", 400), ("{", 400), ("null", 400), (#"{"minutes":1e400}"#, 400),
+            ("[1,2]", 400), ("{", 400), ("null", 400), (#"{"minutes":1e400}"#, 422),
             (String(repeating: "[", count: 5_000), 400),
             (String(repeating: " ", count: 70_000) + "{}", 413),
         ]

@@ -45,9 +45,14 @@ struct Query {
 
     /// The text of a parameter; nil: it is not given, or empty.
     mutating func text(_ name: String) -> String? {
-        asked.append(name)
-        guard let text = given[name], !text.isEmpty else { return nil }
+        guard let text = value(name), !text.isEmpty else { return nil }
         return text
+    }
+
+    /// A parameter as it is given: an empty one is no number, no time and no word.
+    private mutating func value(_ name: String) -> String? {
+        asked.append(name)
+        return given[name]
     }
 
     /// A text that must be given.
@@ -60,7 +65,7 @@ struct Query {
     }
 
     mutating func integer(_ name: String, _ range: ClosedRange<Int>, otherwise: Int) -> Int {
-        guard let text = text(name) else { return otherwise }
+        guard let text = value(name) else { return otherwise }
         guard let value = Int(text), range.contains(value) else {
             wrong(
                 name,
@@ -72,7 +77,7 @@ struct Query {
     }
 
     mutating func number(_ name: String, _ range: ClosedRange<Double>) -> Double? {
-        guard let text = text(name) else { return nil }
+        guard let text = value(name) else { return nil }
         guard let value = Double(text), range.contains(value) else {
             wrong(name, "it must be a number from \(range.lowerBound) to \(range.upperBound)")
             return nil
@@ -81,7 +86,7 @@ struct Query {
     }
 
     mutating func flag(_ name: String) -> Bool? {
-        guard let text = text(name) else { return nil }
+        guard let text = value(name) else { return nil }
         switch text {
         case "true": return true
         case "false": return false
@@ -92,7 +97,7 @@ struct Query {
     }
 
     mutating func time(_ name: String) -> WallTime? {
-        guard let text = text(name) else { return nil }
+        guard let text = value(name) else { return nil }
         guard let time = WallTime(iso8601: text) else {
             wrong(name, "it must be a time such as 2026-03-30T05:32:42Z")
             return nil
@@ -102,7 +107,7 @@ struct Query {
 
     /// One of several words.
     mutating func word(_ name: String, of known: [String]) -> String? {
-        guard let text = text(name) else { return nil }
+        guard let text = value(name) else { return nil }
         guard known.contains(text) else {
             wrong(name, "it must be one of \(known.joined(separator: ", "))")
             return nil
@@ -112,7 +117,7 @@ struct Query {
 
     /// Where a page goes on: what `next` of the page before said.
     mutating func position(_ name: String) -> Position? {
-        guard let text = text(name) else { return nil }
+        guard let text = value(name) else { return nil }
         guard let position = Position(cursor: text) else {
             wrong(name, "it must be what 'next' of the page before said")
             return nil

@@ -16,7 +16,7 @@ struct SettingsRoutes: PageRoutes {
 
     private struct ChangeBody: RequestBodyFields {
         enum CodingKeys: String, CodingKey, CaseIterable { case logLevel = "log_level" }
-        var logLevel: String?
+        var logLevel = Change<String>.keep
     }
 
     static let logLevels = ["debug", "info", "warning", "error"]
@@ -30,7 +30,8 @@ struct SettingsRoutes: PageRoutes {
         api.patch("settings") { request, context -> Response in
             let person = try context.requireAdmin()
             let body = try await JSON.decode(ChangeBody.self, from: request)
-            if let level = body.logLevel {
+            if body.logLevel == .clear { throw Problem.field("log_level", "it may not be null") }
+            if case .set(let level) = body.logLevel {
                 guard Self.logLevels.contains(level) else {
                     throw Problem.field(
                         "log_level",

@@ -156,7 +156,10 @@ struct KnownMethods: RouterMiddleware {
             return try await next(request, context)
         } catch let error as HTTPError where error.status == .notFound {
             let parts = request.uri.path.split(separator: "/")
-            let methods = APIOperations.all.filter { $0.matches(parts) }.map(\.method)
+            let matching = APIOperations.all.filter { $0.matches(parts) }
+            // A path that is named in full is not one of those that a placeholder stands for.
+            let named = matching.filter { !$0.path.contains("{") }
+            let methods = (named.isEmpty ? matching : named).map(\.method)
             guard !methods.isEmpty, !methods.contains(request.method.rawValue) else { throw error }
             var problem = Problem(.methodNotAllowed, "this path takes another method").response
             problem.headers[.allow] = Set(methods).sorted().joined(separator: ", ")
