@@ -10,17 +10,17 @@ import Testing
 
 extension EndToEndTests {
     /// When the recorded readings begin, in seconds since 1970: yesterday, well within retention.
-    private static let begin = Int64(Date().timeIntervalSince1970) / 3_600 * 3_600 - 86_400
+    static let begin = Int64(Date().timeIntervalSince1970) / 3_600 * 3_600 - 86_400
 
     /// `hours` and `minutes` after the recorded readings begin.
-    private static func time(_ hours: Int64, _ minutes: Int64 = 0) -> String {
+    static func time(_ hours: Int64, _ minutes: Int64 = 0) -> String {
         Date(timeIntervalSince1970: Double(begin + hours * 3_600 + minutes * 60))
             .formatted(.iso8601)
     }
 
     /// Six hours of an instrument at 8 bar, a reading a second, stored as an earlier run would have:
     /// one bad reading in the sixth hour.
-    private static func fill(_ path: String) async throws {
+    static func fill(_ path: String) async throws {
         let tag = try #require(Tag("PT-101"))
         let (journal, _) = try await JournalStore.open(
             JournalSettings(path: path),
