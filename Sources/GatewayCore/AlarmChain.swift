@@ -127,34 +127,26 @@ struct AlarmChain: Sendable {
         let status = detectors[index].status
         func still(_ type: AlertType, _ detail: String, _ grade: AlertGrade) {
             let key = ConditionKey(instrument: ids[index], type: type, detail: detail)
-            let alert = desk.alert(of: key)
-            let severity = alert.flatMap { $0.isActive ? $0.presentSeverity : nil }
+            guard let alert = desk.alert(of: key), alert.isActive else { return }
             changes.append(
                 ConditionChange(
                     key: key,
                     phase: .active,
                     grade: grade,
-                    severity: severity,
-                    value: alert?.value,
-                    explanation: alert?.explanation ?? "It held before the restart and still does."
+                    severity: alert.presentSeverity,
+                    value: alert.value,
+                    explanation: alert.explanation
                 )
             )
         }
-        let shadow = detectors[index].settings.shadow
         let limits = status.limitsActive
         if limits.count == 4 {
             if limits[0] || limits[1] { still(.ruleViolation, "low", .preAlarm) }
             if limits[2] || limits[3] { still(.ruleViolation, "high", .preAlarm) }
         }
-        if status.drifting, !shadow.contains(.drift) {
-            still(.drift, DetectorKind.drift.name, .preAlarm)
-        }
-        if status.anomalous, !status.isProvisional, !shadow.contains(.anomaly) {
-            still(.anomaly, DetectorKind.anomaly.name, .preAlarm)
-        }
-        if status.stuck, !shadow.contains(.stuck) {
-            still(.instrumentFault, ConditionKey.stuck, .preAlarm)
-        }
+        if status.drifting { still(.drift, DetectorKind.drift.name, .preAlarm) }
+        if status.anomalous { still(.anomaly, DetectorKind.anomaly.name, .preAlarm) }
+        if status.stuck { still(.instrumentFault, ConditionKey.stuck, .preAlarm) }
     }
 
     /// Takes over another register. What unchanged instruments have seen stays; a changed one's
@@ -454,7 +446,32 @@ struct AlarmChain: Sendable {
                 low: !isActive(.ruleViolation, "low", of: index),
                 high: !isActive(.ruleViolation, "high", of: index)
             )
+            forgetWhatHasGone(index)
         }
+    }
+
+    /// Starts detectors afresh whose finding was over, as the alerts tell, when the state says it holds:
+    /// else it would be told again, and its next time would be no news.
+    private mutating func forgetWhatHasGone(_ index: Int) {
+        let settings = detectors[index].settings
+        let status = detectors[index].status
+        let held: [(DetectorKind, Bool, Bool)] = [
+            (.drift, status.drifting, isActive(.drift, DetectorKind.drift.name, of: index)),
+            (
+                .anomaly, status.anomalous && !status.isProvisional,
+                isActive(.anomaly, DetectorKind.anomaly.name, of: index)
+            ),
+            (
+                .stuck, status.stuck,
+                isActive(.instrumentFault, ConditionKey.stuck, of: index)
+                    || isActive(.instrumentFault, "noise-lost", of: index)
+            ),
+        ]
+        let gone = held.filter { kind, holds, isOpen in
+            holds && !isOpen && !settings.shadow.contains(kind)
+        }
+        guard !gone.isEmpty else { return }
+        detectors[index].configure(settings, restarting: Set(gone.map(\.0)))
     }
 
     private func isActive(_ type: AlertType, _ detail: String, of index: Int) -> Bool {

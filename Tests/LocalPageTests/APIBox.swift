@@ -147,7 +147,7 @@ final class APIBox: Sendable {
         logger.logLevel = .critical
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         desk = Desk(settings: settings, state: state, simulator: simulator)
-        let server = try PageServer(
+        let server = PageServer(
             settings: PageSettings(port: 0),
             desk: desk,
             logger: logger,
