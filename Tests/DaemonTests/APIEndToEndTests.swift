@@ -96,7 +96,8 @@ extension EndToEndTests {
                 "--no-shrink", "--suppress-health-check", "all", "--warnings", "off",
                 "--request-timeout", "30", "--no-color", "--exclude-path-regex",
                 "^/api/(setup|auth/login)$", "--exclude-operation-id", "delete_instruments_id",
-            ] + excluded.flatMap { ["--exclude-path", $0] }
+            ] + excluded.flatMap { ["--exclude-path", $0] },
+            directory: box.folder.path
         )
         let code = try run.wait(within: 400)
         try eventually("its output is read") { !run.output.isEmpty }

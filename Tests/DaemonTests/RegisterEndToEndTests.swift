@@ -51,14 +51,14 @@ extension EndToEndTests {
         /// Tells every change of the output from here on.
         func watch() throws -> ChildProcess {
             let script = """
-                import sys, time
-                last = None
+                import sys, threading
+                last, never = None, threading.Event()
                 while True:
                     now = open(sys.argv[1]).read()
                     if now != last and now in ("0", "1"):
                         print("output", now, flush=True)
                         last = now
-                    time.sleep(0.002)
+                    never.wait(0.002)
                 """
             return try ChildProcess(python, ["-c", script, output])
         }
