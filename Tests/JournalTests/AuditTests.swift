@@ -196,7 +196,10 @@ import Testing
         try await audit(store, 1, 4)
         await store.close()
         try tamper(
-            "DROP TABLE audit; DROP TABLE person; DROP TABLE session; PRAGMA user_version=2"
+            """
+            DROP TABLE audit; DROP TABLE person; DROP TABLE session; DROP INDEX record_of_instrument;
+            PRAGMA user_version=2
+            """
         )
         (store, _) = try await open()
         let changes = try JournalReader(settings.path).auditedChanges()
