@@ -414,7 +414,7 @@ extension PlantedErrorTests {
         .init(
             "uplink:",
             "page: {listen: 1}\nuplink:",
-            "page.listen: no such key; delete it; known here: 'host', 'names', 'openHealth', 'plain', 'port', 'tls'"
+            "page.listen: no such key; delete it; known here: 'chart', 'host', 'names', 'openHealth', 'plain', 'port', 'tls'"
         ),
     ]
 }
