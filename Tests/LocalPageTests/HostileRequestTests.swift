@@ -28,7 +28,8 @@ struct HostileRequestTests {
             for query in [filled, (right + ["unknown=\(value)"]).joined(separator: "&")] {
                 let answer = try await box.ask("GET", "\(path)?\(query)")
                 #expect(
-                    [200, 400, 401, 404, 409, 414, 422, 431, 503].contains(answer.status),
+                    [200, 400, 401, 404, 409, 422, 503].contains(answer.status)
+                        || value.utf8.count > 1_000 && [414, 431].contains(answer.status),
                     "\(path)?\(query): \(answer.text.prefix(200))"
                 )
                 #expect(answer.status != 503 || answer.body.contains("does not answer"))
