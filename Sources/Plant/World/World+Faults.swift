@@ -59,6 +59,7 @@ extension World {
         case .cleanStop:
             if !isDown {
                 tell("the gateway is stopped")
+                checks.stopping()
                 try handle(.stop)
             }
             return

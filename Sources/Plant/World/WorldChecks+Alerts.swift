@@ -104,6 +104,7 @@ extension WorldChecks {
         }
         set(&active, step.alert, !isResolved && step.isActive)
         let isAside = step.shelf != nil || [.shelved, .suppressed].contains(step.alarmState)
+        set(&aside, step.alert, !isResolved && isAside)
         let drives =
             !isResolved && !isAside && step.instrument != nil && step.severity == .critical
             && (step.isActive || step.isLatched)

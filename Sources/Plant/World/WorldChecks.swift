@@ -46,11 +46,14 @@ struct WorldChecks {
     var open: [ConditionKey: AlertID] = [:]
     var active: Set<AlertID> = []
     var drivers: Set<AlertID> = []
+    /// Followed and not annunciated: what their condition does makes no step.
+    var aside: Set<AlertID> = []
     var shelves: [AlertID: (since: MonotonicTime, until: MonotonicTime)] = [:]
     private(set) var demand = RelayDemand.safe
     /// When there was last a reason for the relay to be safe, or for an alarm to be late.
     private var troubleAt = MonotonicTime.zero
     private var pausedAt = MonotonicTime.zero
+    private var isStopping = false
 
     init(plan: WorldPlan) { self.plan = plan }
 
@@ -72,7 +75,7 @@ struct WorldChecks {
         }
         places[epoch] = runs.count - 1
         (sequence, seenReading, seenRecord) = (0, 0, 0)
-        (open, active, drivers, shelves) = ([:], [], [], [:])
+        (open, active, drivers, aside, shelves) = ([:], [], [], [], [:])
         for step in opening.openAlerts { note(step) }
         upSince = .distantFuture
     }
@@ -80,7 +83,11 @@ struct WorldChecks {
     mutating func died(at now: MonotonicTime) {
         demand = .safe
         upSince = .distantFuture
+        isStopping = false
     }
+
+    /// The gateway is told to stop: it asks no more, and ends as soon as the journal has answered.
+    mutating func stopping() { isStopping = true }
 
     mutating func trouble(at now: MonotonicTime) {
         troubleAt = now
@@ -413,6 +420,15 @@ struct WorldChecks {
                 )
             }
         }
+        guard !isStopping else {
+            guard committingSince != nil else {
+                throw WorldFinding(
+                    .pollingGoesOn,
+                    "the gateway was told to stop, waits for nothing and does not end"
+                )
+            }
+            return
+        }
         for (index, bus) in buses.enumerated()
         where bus.inOrderSince != .distantFuture && now - bus.inOrderSince > .seconds(60) {
             guard now - max(bus.lastReply, pausedAt) < .seconds(4) else {
@@ -459,7 +475,7 @@ struct WorldChecks {
                 guard calm < since, now - since >= .seconds(400) else { continue }
                 key = ConditionKey(instrument: id, type: .instrumentFault, detail: "stuck")
             }
-            guard let alert = open[key], active.contains(alert) else {
+            guard let alert = open[key], active.contains(alert) || aside.contains(alert) else {
                 throw WorldFinding(
                     .noMissedAlarm,
                     "instrument \(place + 1) has been \(truth.rawValue) for "
