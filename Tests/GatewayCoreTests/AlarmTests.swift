@@ -175,6 +175,29 @@ import Testing
         #expect(bench.demands.last?.demand == .safe)
     }
 
+    @Test("a stuck value that moved after the state was saved must stand still anew to be news")
+    func stuckAgainAfterRestart() {
+        var settings = Self.settings()
+        settings.instruments[0].detection.stuck = .plain(deadband: 0.000_5, time: .seconds(300))
+        var bench = Bench(settings)
+        func isStuck() -> Bool {
+            bench.openAlerts.contains { $0.detail == ConditionKey.stuck && $0.isActive }
+        }
+        bench.world.registers[0] = Self.raw(5)
+        bench.run(for: .seconds(610))
+        #expect(bench.detectorState != nil && isStuck())
+        bench.world.registers[0] = Self.raw(6)
+        bench.run(for: .seconds(30))
+        #expect(!isStuck())
+        // Back where it stood when the state was saved.
+        bench.world.registers[0] = Self.raw(5)
+        bench.crashAndRestart(epoch: 2)
+        bench.run(for: .seconds(290))
+        #expect(!isStuck())
+        bench.run(for: .seconds(30))
+        #expect(isStuck())
+    }
+
     @Test("a journal that does not answer makes the relay safe")
     func stalledJournal() {
         var bench = Bench(Self.settings())
