@@ -100,7 +100,9 @@ extension Gateway {
         guard let (job, asker, status) = jobs.underWay(id) else { return }
         var refusal: String?
         var text = ""
+        var old: String?
         if let index = settings.instruments.firstIndex(where: { $0.id == job.instrument }) {
+            old = standing(before: job, index)
             text = take(result, of: job, index, &refusal, at: now, into: &effects)
         } else {
             refusal = "\(status.tag) was retired meanwhile"
@@ -110,7 +112,14 @@ extension Gateway {
         if let refusal {
             effects.append(.log(Notice(.warning, "\(words) failed: \(refusal)")))
         } else {
-            audit("command.\(job.kind)", status.tag, text, by: job.by, at: now)
+            let entry = AuditEntry(
+                who: job.by,
+                action: "command.\(job.kind)",
+                subject: status.tag,
+                old: old,
+                new: text
+            )
+            record(.audit(entry), at: stamp(at: now))
             effects.append(.log(Notice(.info, "\(words): \(text)")))
         }
         effects.append(.answer(job: id, refusal: refusal, text: text))
@@ -120,6 +129,22 @@ extension Gateway {
         } else {
             let body = #"{"status":"done","job":\#(id),"text":"\#(jsonEscaped(text))"}"#
             respond(asker.command, body, uplink, &effects)
+        }
+    }
+
+    /// How what a job changes stands before it does, for the audit.
+    private func standing(before job: Job, _ index: Int) -> String {
+        switch job.work {
+        case .train, .activate:
+            return alarms.models[index].map { "version \($0.version) is in use" } ?? "no model"
+        case .keep:
+            guard let last = alarms.calibrations.latest(of: job.instrument) else {
+                return "never calibrated"
+            }
+            let span = settings.instruments[index].span
+            return "\(last.performedAt.iso8601): \(last.words(span))"
+        case .mark:
+            return baselines.first { $0.instrument == job.instrument }?.words ?? "no baseline"
         }
     }
 
@@ -180,7 +205,7 @@ extension Gateway {
         case .mark(let mark):
             baselines.removeAll { $0.instrument == mark.instrument }
             baselines.append(mark)
-            return "the span is marked as clean"
+            return "\(mark.words) is marked as clean"
         case .train, .activate: return "stored"
         }
     }
@@ -202,6 +227,10 @@ extension Gateway {
             note(change, at: now, into: &effects)
         }
     }
+}
+
+extension BaselineMark {
+    fileprivate var words: String { "\(from.iso8601) to \(to.iso8601)" }
 }
 
 extension CalibrationRecord {

@@ -238,20 +238,6 @@ extension Gateway {
         }
     }
 
-    /// Adds an entry to the audit log.
-    mutating func audit(
-        _ action: String,
-        _ subject: String,
-        _ new: String?,
-        by: String,
-        at now: MonotonicTime
-    ) {
-        record(
-            .audit(AuditEntry(who: by, action: action, subject: subject, old: nil, new: new)),
-            at: stamp(at: now)
-        )
-    }
-
     private mutating func act(
         _ command: GatewayCommand,
         asker: JobBook.Asker?,

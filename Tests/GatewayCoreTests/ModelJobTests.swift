@@ -96,6 +96,7 @@ import Testing
         #expect(bench.answers.map(\.job) == [1] && bench.answers[0].refusal == nil)
         #expect(audits(bench).map(\.action) == ["command.train"])
         #expect(audits(bench).first?.who == "4711")
+        #expect(audits(bench).first?.old == "no model")
         // A second answer to the same job means nothing.
         bench.send(.worked(1, .failure(JobFailure("late"))))
         #expect(bench.answers.count == 1)
@@ -125,6 +126,10 @@ import Testing
         #expect(try state(bench).baseline == nil)
         bench.send(.worked(1, .success(.kept)))
         #expect(try state(bench).baseline?.note == "after the overhaul")
+        bench.run(for: .seconds(5))
+        let audit = try #require(audits(bench).last)
+        let span = "\(Self.begin.iso8601) to \(end.iso8601)"
+        #expect(audit.old == "no baseline" && audit.new == "\(span) is marked as clean")
         #expect(bench.execute(Self.train()) == .started(job: 2))
         guard case .train(let order)? = bench.jobs.last?.work else {
             Issue.record("no training")
@@ -189,6 +194,7 @@ import Testing
         run(seconds: 60, level: 5, &bench)
         #expect(bench.steps.last { $0.type == .drift }?.isActive == false)
         #expect(audits(bench).last?.new?.contains("as found 5.1 bar (1.0 % of span)") == true)
+        #expect(audits(bench).last?.old == "never calibrated")
     }
 
     @Test("a calibration that is due raises an alert, a failed one another, a passed one ends both")
