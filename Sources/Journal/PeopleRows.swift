@@ -78,24 +78,19 @@ extension JournalStore {
         }.get()
     }
 
-    /// Stores a person, new or changed.
-    public func save(_ person: StoredPerson) throws(StoreFault) {
+    /// Stores a person, new or changed, forgets the `ended` sessions, and stores a setting: in one
+    /// transaction.
+    public func save(
+        _ person: StoredPerson,
+        ending ended: [String] = [],
+        setting: (name: String, value: String?)? = nil
+    ) throws(StoreFault) {
         try result { writer in
-            try writer.archive.database.run(
-                """
-                INSERT OR REPLACE INTO person(number, full_name, email, role, active, must_change,
-                  created_at, last_login, password) VALUES(?,?,?,?,?,?,?,?,?)
-                """,
-                .text(person.employeeNumber),
-                .text(person.fullName),
-                .optional(person.email),
-                .text(person.role),
-                .integer(person.isActive ? 1 : 0),
-                .integer(person.mustChangePassword ? 1 : 0),
-                .integer(person.createdAt.nanosecondsSince1970),
-                .optional(person.lastLogin?.nanosecondsSince1970),
-                .text(person.passwordHash)
-            )
+            try writer.archive.database.transaction {
+                try writer.archive.put(person)
+                try writer.archive.end(ended)
+                if let setting { try writer.archive.set(setting.name, to: setting.value) }
+            }
         }.get()
     }
 
@@ -120,9 +115,7 @@ extension JournalStore {
         try result { writer in
             let archive = writer.archive
             try archive.database.transaction {
-                for id in ended {
-                    try archive.database.run("DELETE FROM session WHERE id=?", .text(id))
-                }
+                try archive.end(ended)
                 guard let session else { return }
                 try archive.database.run(
                     "INSERT INTO session(id, person, started_at, expires_at) VALUES(?,?,?,?)",
@@ -133,5 +126,31 @@ extension JournalStore {
                 )
             }
         }.get()
+    }
+}
+
+extension Archive {
+    fileprivate func put(_ person: StoredPerson) throws {
+        try database.run(
+            """
+            INSERT OR REPLACE INTO person(number, full_name, email, role, active, must_change,
+              created_at, last_login, password) VALUES(?,?,?,?,?,?,?,?,?)
+            """,
+            .text(person.employeeNumber),
+            .text(person.fullName),
+            .optional(person.email),
+            .text(person.role),
+            .integer(person.isActive ? 1 : 0),
+            .integer(person.mustChangePassword ? 1 : 0),
+            .integer(person.createdAt.nanosecondsSince1970),
+            .optional(person.lastLogin?.nanosecondsSince1970),
+            .text(person.passwordHash)
+        )
+    }
+
+    fileprivate func end(_ sessions: [String]) throws {
+        for id in sessions {
+            try database.run("DELETE FROM session WHERE id=?", .text(id))
+        }
     }
 }

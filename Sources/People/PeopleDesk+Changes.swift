@@ -41,8 +41,10 @@ extension PeopleDesk {
             mustChangePassword: mustChange,
             createdAt: outside.now().wall
         )
-        try await put(Member(person: person, passwordHash: hash))
-        await audit("create", person.employeeNumber, by: by, new: person.summary)
+        try await put(
+            Member(person: person, passwordHash: hash),
+            recording: Self.entry("create", person.employeeNumber, by: by, new: person.summary)
+        )
         return person
     }
 
@@ -79,10 +81,12 @@ extension PeopleDesk {
                 "\(before.employeeNumber) is the only active admin: make another one first"
             )
         }
-        try await put(member)
-        if !after.isActive { await endSessions(of: after.employeeNumber) }
         let (old, new) = Person.differences(before, after)
-        await audit("change", after.employeeNumber, by: by, old: old, new: new)
+        try await put(
+            member,
+            ending: after.isActive ? [] : sessions.sessions(of: after.employeeNumber),
+            recording: Self.entry("change", after.employeeNumber, by: by, old: old, new: new)
+        )
         return after
     }
 
@@ -106,9 +110,11 @@ extension PeopleDesk {
         var member = try member(number)
         member.passwordHash = hash
         member.person.mustChangePassword = true
-        try await put(member)
-        await endSessions(of: person.employeeNumber)
-        await audit("reset-password", person.employeeNumber, by: by)
+        try await put(
+            member,
+            ending: sessions.sessions(of: person.employeeNumber),
+            recording: Self.entry("reset-password", person.employeeNumber, by: by)
+        )
     }
 
     /// Changes the password of whoever is signed in; their other sessions end.
@@ -139,9 +145,11 @@ extension PeopleDesk {
         var member = try member(number)
         member.passwordHash = hash
         member.person.mustChangePassword = false
-        try await put(member)
-        await endSessions(of: number, except: signedIn.session)
-        await audit("change-password", number, by: number)
+        try await put(
+            member,
+            ending: sessions.sessions(of: number, except: signedIn.session),
+            recording: Self.entry("change-password", number, by: number)
+        )
     }
 
     // MARK: From the box itself
@@ -184,15 +192,21 @@ extension PeopleDesk {
         return hash
     }
 
-    /// Takes a member in and keeps them; where that fails everything is as before.
-    private func put(_ member: Member) async throws(PeopleFault) {
+    /// Takes a member in, ends sessions, and keeps it all with its record; where that fails
+    /// everything is as before.
+    private func put(
+        _ member: Member,
+        ending ended: [String] = [],
+        recording entry: AuditEntry
+    ) async throws(PeopleFault) {
         let key = Self.key(member.person.employeeNumber)
         let before = members[key]
         members[key] = member
-        do { try await outside.store.save(member) } catch {
+        do { try await outside.store.save(member, ending: ended, recording: entry) } catch {
             if members[key] == member { members[key] = before }
             throw .unkept("\(error)")
         }
+        for id in ended { sessions.end(id) }
     }
 }
 

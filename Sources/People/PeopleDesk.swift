@@ -13,7 +13,7 @@ public actor PeopleDesk {
         public var hasher: PasswordHasher
         /// Both clocks, now.
         public var now: @Sendable () -> Stamp
-        /// Adds an entry to the audit log.
+        /// Adds an entry to the audit log that is about no change of what is stored.
         public var audit: @Sendable (AuditEntry) async -> Void
         /// Tells the operator; never a secret but for the set-up code.
         public var log: @Sendable (Notice) -> Void
@@ -250,7 +250,7 @@ public actor PeopleDesk {
             member.person.lastLogin = now.wall
             members[Self.key(number)] = member
             person = member.person
-            try? await outside.store.save(member)
+            try? await outside.store.save(member, ending: [], recording: nil)
         }
         await audit("sign-in", number, by: number, new: "from \(address)")
         let seconds = now.wall.nanosecondsSince1970 / 1_000_000_000
@@ -284,11 +284,6 @@ public actor PeopleDesk {
         await audit("sign-out", number, by: number)
     }
 
-    /// Ends a person's sessions, but for one.
-    func endSessions(of number: String, except kept: String? = nil) async {
-        await forget(sessions.end(of: number, except: kept))
-    }
-
     private func forget(_ ended: [String]) async {
         guard !ended.isEmpty else { return }
         do { try await outside.store.begin(nil, ending: ended) } catch {
@@ -305,8 +300,16 @@ public actor PeopleDesk {
         old: String? = nil,
         new: String? = nil
     ) async {
-        await outside.audit(
-            AuditEntry(who: by, action: "people.\(action)", subject: subject, old: old, new: new)
-        )
+        await outside.audit(Self.entry(action, subject, by: by, old: old, new: new))
+    }
+
+    static func entry(
+        _ action: String,
+        _ subject: String,
+        by: String,
+        old: String? = nil,
+        new: String? = nil
+    ) -> AuditEntry {
+        AuditEntry(who: by, action: "people.\(action)", subject: subject, old: old, new: new)
     }
 }

@@ -1,3 +1,4 @@
+import GatewayCore
 import Signal
 
 /// A person and the hash of their password.
@@ -31,7 +32,13 @@ public struct KeptSession: Hashable, Sendable {
 public protocol PeopleStore: Sendable {
     func members() async throws -> [Member]
     func sessions() async throws -> [KeptSession]
-    func save(_ member: Member) async throws
+    /// Stores a person, forgets the `ended` sessions and puts `entry` on record: all of it, or
+    /// nothing where it throws.
+    func save(
+        _ member: Member,
+        ending ended: [String],
+        recording entry: AuditEntry?
+    ) async throws
     /// Adds a session, if one is given, and forgets the `ended` ones.
     func begin(_ session: KeptSession?, ending ended: [String]) async throws
     /// The digest of the set-up code; nil: there is none.

@@ -39,11 +39,9 @@ struct SessionList {
         return over
     }
 
-    /// Ends the sessions of a person, but for one.
-    mutating func end(of person: String, except kept: String? = nil) -> [String] {
-        let over = sessions.filter { $0.value.person == person && $0.key != kept }.keys.sorted()
-        for id in over { sessions[id] = nil }
-        return over
+    /// The sessions of a person, but for one.
+    func sessions(of person: String, except kept: String? = nil) -> [String] {
+        sessions.filter { $0.value.person == person && $0.key != kept }.keys.sorted()
     }
 
     mutating func end(_ id: String) { sessions[id] = nil }

@@ -147,7 +147,12 @@ final class Daemon: Service, PageDesk {
     ) async throws -> PeopleDesk {
         let people = try await PeopleDesk(
             PeopleDesk.Surroundings(
-                store: JournalPeople(journal: journal),
+                store: JournalPeople(journal: journal) { pending in
+                    _ = await gateway.ask { gateway, now in
+                        let name = pending.name
+                        return (true, gateway.record(pending.entries, settles: name, at: now))
+                    }
+                },
                 hasher: hasher,
                 now: { [clock] in clock.stamp },
                 audit: { entry in
@@ -250,7 +255,7 @@ final class Daemon: Service, PageDesk {
             worker: worker
         )
         thread.start()
-        try await join(register, thread)
+        try await join(register, thread, PendingAudit.all(in: journal))
         if let configurationFault {
             thread.post(
                 .part("configuration", detail: "refused", .active, .preAlarm, configurationFault)
@@ -286,12 +291,18 @@ final class Daemon: Service, PageDesk {
     /// The register; nil while the daemon starts or stops.
     var instrumentRegister: InstrumentRegister? { parts.withLock { $0?.register } }
 
-    /// Has the gateway take over every change of the register, and put on record what was changed
-    /// before it ran.
-    private func join(_ register: InstrumentRegister, _ thread: GatewayThread) async throws {
-        for (name, entries) in try await register.pendingAudits() {
+    /// Puts on record what was changed before the gateway ran, and has it take over every change of
+    /// the register.
+    ///
+    /// - waiting: the records of what was changed before it ran.
+    private func join(
+        _ register: InstrumentRegister,
+        _ thread: GatewayThread,
+        _ waiting: [PendingAudit]
+    ) async throws {
+        for pending in waiting {
             _ = await thread.ask { gateway, now in
-                (true, gateway.record(entries, settles: name, at: now))
+                (true, gateway.record(pending.entries, settles: pending.name, at: now))
             }
         }
         await register.connect(

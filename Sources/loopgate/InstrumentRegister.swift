@@ -12,8 +12,6 @@ import Uplink
 /// A change is checked as a whole, stored in one transaction together with what is to be put on
 /// record about it, and only then takes effect; so it can be lost by no crash, nor its record.
 actor InstrumentRegister {
-    /// Settings of the journal under this prefix hold audit entries that no run has recorded yet.
-    static let pendingPrefix = "audit-pending-"
     /// The setting that holds the fingerprint of `instruments.yaml` when it was applied last.
     static let appliedList = "instruments-applied"
 
@@ -64,7 +62,7 @@ actor InstrumentRegister {
             _ = try await journal.change(
                 try list.entries.map { ($0.tag, try json(.map($0.entry)), false) },
                 settings: [
-                    (appliedList, list.fingerprint), (pendingName(), try text(of: [audit])),
+                    (appliedList, list.fingerprint), try PendingAudit([audit]).setting,
                 ]
             )
         }
@@ -139,14 +137,6 @@ actor InstrumentRegister {
         self.adopt = adopt
         self.say = say
         tellFaults()
-    }
-
-    /// What was changed while no gateway ran, to be put on record.
-    func pendingAudits() async throws -> [(name: String, entries: [AuditEntry])] {
-        try await journal.settings(Self.pendingPrefix).map { name, value in
-            let entries = try? JSONDecoder().decode([AuditEntry].self, from: Data(value.utf8))
-            return (name, entries ?? [])
-        }
     }
 
     /// What is to be said about `instruments.yaml`; nil: nothing.
@@ -430,11 +420,10 @@ actor InstrumentRegister {
         }
         proposed = Self.decoded(proposed, decoder)
         if let refusal = refusal(of: proposed, before, wishes) { return .failure(refusal) }
-        let name = Self.pendingName()
-        let audits = wishes.map(\.audit)
+        let pending = PendingAudit(wishes.map(\.audit))
         do {
             var settings: [(String, String?)] = list.map { [(Self.appliedList, $0)] } ?? []
-            if !audits.isEmpty { settings.append((name, try Self.text(of: audits))) }
+            if !wishes.isEmpty { settings.append(try pending.setting) }
             let numbers = try await journal.change(
                 try wishes.map { ($0.tag, try Self.json(.map($0.entry)), $0.isRetired) },
                 forgetting: Self.readOtherwise(before, proposed),
@@ -461,8 +450,8 @@ actor InstrumentRegister {
                     instruments: running,
                     models: models.filter { !ran.contains($0.facts.instrument) },
                     by: who,
-                    audits: audits,
-                    settles: name
+                    audits: pending.entries,
+                    settles: pending.name
                 )
             )
         }
@@ -570,16 +559,10 @@ actor InstrumentRegister {
         }
     }
 
-    private static func pendingName() -> String { pendingPrefix + UUID().uuidString }
-
     private static func json(_ value: RegisterValue) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(value), as: UTF8.self)
-    }
-
-    private static func text(of audits: [AuditEntry]) throws -> String {
-        String(decoding: try JSONEncoder().encode(audits), as: UTF8.self)
     }
 }
 

@@ -1,3 +1,4 @@
+import GatewayCore
 import Journal
 import People
 
@@ -7,6 +8,8 @@ struct JournalPeople: PeopleStore {
     private static let codeSetting = "people.set-up-code"
 
     let journal: JournalStore
+    /// Has the gateway put on record what the journal holds for it.
+    let record: @Sendable (PendingAudit) async -> Void
 
     func members() async throws -> [Member] {
         try await journal.people().map { stored in
@@ -38,8 +41,13 @@ struct JournalPeople: PeopleStore {
         }
     }
 
-    func save(_ member: Member) async throws {
+    func save(
+        _ member: Member,
+        ending ended: [String],
+        recording entry: AuditEntry?
+    ) async throws {
         let person = member.person
+        let pending = entry.map { PendingAudit([$0]) }
         try await journal.save(
             StoredPerson(
                 employeeNumber: person.employeeNumber,
@@ -51,8 +59,11 @@ struct JournalPeople: PeopleStore {
                 createdAt: person.createdAt,
                 lastLogin: person.lastLogin,
                 passwordHash: member.passwordHash
-            )
+            ),
+            ending: ended,
+            setting: try pending?.setting
         )
+        if let pending { await record(pending) }
     }
 
     func begin(_ session: KeptSession?, ending ended: [String]) async throws {

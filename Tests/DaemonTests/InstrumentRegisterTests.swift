@@ -71,7 +71,7 @@ import Testing
         (journal, register) = try await open()
         #expect(await register.running.map(\.tag.text) == ["PT-1", "PT-2"])
         #expect(await register.running.map(\.span.urv) == [16, 4])
-        let audits = try await register.pendingAudits().flatMap(\.entries)
+        let audits = try await PendingAudit.all(in: journal).flatMap(\.entries)
         #expect(
             Set(audits.map(\.action))
                 == ["instrument.seed", "instrument.create", "instrument.change"]

@@ -239,8 +239,9 @@ import Testing
         (store, _) = try await open()
         #expect(try await store.people() == [person])
         #expect(try await store.sessions() == [session])
-        try await store.begin(nil, ending: ["s1", "unknown"])
+        try await store.save(person, ending: ["s1", "unknown"], setting: ("audit-pending-1", "[]"))
         #expect(try await store.sessions().isEmpty)
+        #expect(try await store.settings("audit-pending-").map(\.value) == ["[]"])
         await store.close()
     }
 }

@@ -36,8 +36,16 @@ public final class PeopleBox: PeopleStore {
     public func sessions() async throws -> [KeptSession] {
         state.withLock { Array($0.sessions.values) }
     }
-    public func save(_ member: Member) async throws {
-        try change { $0.members[member.person.employeeNumber] = member }
+    public func save(
+        _ member: Member,
+        ending ended: [String],
+        recording entry: AuditEntry?
+    ) async throws {
+        try change { state in
+            state.members[member.person.employeeNumber] = member
+            for id in ended { state.sessions[id] = nil }
+            if let entry { state.audit.append(entry) }
+        }
     }
     public func begin(_ session: KeptSession?, ending ended: [String]) async throws {
         try change { state in
@@ -66,11 +74,11 @@ public final class PeopleBox: PeopleStore {
     }
 
     /// A desk over what is kept here; cheap hashes, for what is tested is not bcrypt.
-    public func desk(secret: UInt8 = 1) async throws -> PeopleDesk {
+    public func desk(secret: UInt8 = 1, cost: Int = 4) async throws -> PeopleDesk {
         try await PeopleDesk(
             PeopleDesk.Surroundings(
                 store: self,
-                hasher: PasswordHasher(cost: 4),
+                hasher: PasswordHasher(cost: cost),
                 now: { [state] in state.withLock { $0.stamp } },
                 audit: { [state] entry in state.withLock { $0.audit.append(entry) } },
                 log: { [state] notice in state.withLock { $0.log.append(notice.text) } }
