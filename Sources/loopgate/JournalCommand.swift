@@ -44,21 +44,11 @@ struct JournalCommand: AsyncParsableCommand {
 
         func run() async throws {
             let numbers = try place.open().statistics()
-            let time = ISO8601DateFormatter()
-            func text(_ wall: WallTime?) -> String {
-                wall.map {
-                    time.string(
-                        from: Date(
-                            timeIntervalSince1970: Double($0.nanosecondsSince1970) / 1e9
-                        )
-                    )
-                } ?? "–"
-            }
             print("database     \(numbers.databaseBytes) bytes")
             print("log          \(numbers.logBytes) bytes")
             print("readings     \(numbers.readings) in \(numbers.rows) rows")
-            print("from         \(text(numbers.from))")
-            print("to           \(text(numbers.to))")
+            print("from         \(numbers.from?.iso8601 ?? "–")")
+            print("to           \(numbers.to?.iso8601 ?? "–")")
             print("records      \(numbers.records), \(numbers.openAlerts) alerts open")
             print(
                 "rollup rows  \(numbers.rollups[0]) of minutes, \(numbers.rollups[1]) of hours, \(numbers.rollups[2]) of days"
@@ -118,20 +108,10 @@ struct JournalCommand: AsyncParsableCommand {
         }
 
         private static func time(_ text: String) throws -> WallTime {
-            guard let date = ISO8601DateFormatter().date(from: text),
-                date.timeIntervalSince1970.magnitude < 9e9
-            else {
+            guard let time = WallTime(iso8601: text) else {
                 throw ValidationError("'\(text)' is no time; write 2026-03-30T05:00:00Z")
             }
-            return WallTime(
-                nanosecondsSince1970: Int64(date.timeIntervalSince1970) * 1_000_000_000
-            )
-        }
-
-        private static func stamp(_ row: JournalReader.Row) -> String {
-            let nanoseconds = row.reading.stamp.wall.nanosecondsSince1970
-            let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
-            return Date(timeIntervalSince1970: Double(nanoseconds) / 1e9).formatted(style)
+            return time
         }
 
         private static func csv(_ row: JournalReader.Row) -> String {
@@ -140,8 +120,9 @@ struct JournalCommand: AsyncParsableCommand {
             let current = reading.current.map { "\($0.milliamps)" } ?? ""
             let raw = reading.raw.map { "\($0)" } ?? ""
             return [
-                stamp(row), row.tag, value, current, raw, reading.quality.level.name,
-                reading.quality.reason, row.epoch.hex, "\(row.sequence)",
+                reading.stamp.wall.iso8601, row.tag, value, current, raw,
+                reading.quality.level.name, reading.quality.reason, row.epoch.hex,
+                "\(row.sequence)",
                 reading.stamp.clock.word,
             ].joined(separator: ",")
         }
@@ -153,7 +134,7 @@ struct JournalCommand: AsyncParsableCommand {
             let current = reading.current.map { "\($0.milliamps)" } ?? "null"
             let raw = reading.raw.map { "\($0)" } ?? "null"
             return """
-                {"time":"\(stamp(row))","tag":"\(row.tag)","value":\(value),"mA":\(current),"raw":\(raw),\
+                {"time":"\(row.reading.stamp.wall.iso8601)","tag":"\(row.tag)","value":\(value),"mA":\(current),"raw":\(raw),\
                 "quality":"\(reading.quality.level.name)","reason":"\(reading.quality.reason)",\
                 "epoch":"\(row.epoch.hex)","seq":\(row.sequence),"clock":"\(reading.stamp.clock.word)"}
                 """
