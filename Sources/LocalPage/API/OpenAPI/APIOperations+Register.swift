@@ -40,7 +40,14 @@ extension APIOperations {
             answers: [200: .json(.named("SignedIn"))],
             problems: [401, 429]
         ),
-        act("POST", "auth/logout", "people", "Ends this session."),
+        act(
+            "POST",
+            "auth/logout",
+            "people",
+            "Ends this session, if there is one, and takes the cookie away.",
+            who: .anybody,
+            problems: [403]
+        ),
         get("auth/me", "people", "Whoever is signed in.", .named("User")),
         act(
             "POST",
