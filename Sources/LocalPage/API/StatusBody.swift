@@ -161,6 +161,7 @@ struct CalibrationBody: Encodable, Sendable {
     @OrNull var asFoundValue: Double?
     @OrNull var asLeftValue: Double?
     @OrNull var referenceValue: Double?
+    /// In per cent of the span, to four decimals.
     @OrNull var asFoundErrorPercent: Double?
     @OrNull var asLeftErrorPercent: Double?
 
@@ -174,8 +175,12 @@ struct CalibrationBody: Encodable, Sendable {
         asFoundValue = record.asFound
         asLeftValue = record.asLeft
         referenceValue = record.reference
-        asFoundErrorPercent = span.flatMap { record.asFoundError(span: $0) }
-        asLeftErrorPercent = span.flatMap { record.asLeftError(span: $0) }
+        asFoundErrorPercent = span.flatMap { Self.rounded(record.asFoundError(span: $0)) }
+        asLeftErrorPercent = span.flatMap { Self.rounded(record.asLeftError(span: $0)) }
+    }
+
+    private static func rounded(_ error: Double?) -> Double? {
+        error.map { ($0 * 10_000).rounded() / 10_000 }
     }
 
     init(_ record: CalibrationRecord, of item: GatewaySnapshot.Instrument) {
