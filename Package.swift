@@ -39,7 +39,7 @@ let real: Target.Dependency = .product(name: "RealModule", package: "swift-numer
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let core: [Target.Dependency] = ["Signal", "Detection", "Alerts", "GatewayCore"]
 /// The rooms whose parsers meet foreign bytes.
-let parsers = core + ["Fieldbus", "Journal", "LocalPage", "Profiles", "Uplink"]
+let parsers = core + ["Fieldbus", "Journal", "LocalPage", "People", "Profiles", "Uplink", "Vault"]
 
 let package = Package(
     name: "loopgate",
@@ -168,6 +168,7 @@ let package = Package(
             core + [
                 "LocalPage", "People", "Journal", "Runtime", "Vault", log, "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
             ]
         ),
         tests("PlantTests", core + ["Plant", "Profiles", "Runtime", "TestSupport"]),

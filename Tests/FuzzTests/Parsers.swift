@@ -3,10 +3,12 @@ import Detection
 import Foundation
 import GatewayCore
 import Signal
+import Vault
 
 @testable import Fieldbus
 @testable import Journal
 @testable import LocalPage
+@testable import People
 @testable import Profiles
 @testable import Uplink
 
@@ -35,6 +37,8 @@ enum Parser: String, CaseIterable, Sendable {
     case command
     /// The body of a request to the page's server.
     case body
+    /// The token of a session, forged or signed by us.
+    case token
 
     func feed(_ bytes: [UInt8]) {
         switch self {
@@ -50,6 +54,7 @@ enum Parser: String, CaseIterable, Sendable {
         case .rows: Rows.others(bytes)
         case .command: Wire.command(bytes)
         case .body: Pages.body(bytes)
+        case .token: Pages.token(bytes)
         }
     }
 }
@@ -311,6 +316,22 @@ private enum Pages {
             }
         } catch {
             precondition((400..<500).contains(error.status.code), "a server's fault")
+        }
+    }
+
+    private static let secret = [UInt8](repeating: 7, count: Digest.byteCount)
+    private static let mint = TokenMint(secret: secret)
+
+    /// The bytes as a token, and as the claims of one that is signed rightly.
+    static func token(_ bytes: [UInt8]) {
+        let text = String(decoding: bytes, as: UTF8.self)
+        precondition(mint.claims(of: text) == nil, "a forged token was taken")
+        let signed = TokenMint.header + "." + Base64URL.encode(bytes)
+        let mark = Base64URL.encode(Digest.hmac(Array(signed.utf8), key: secret))
+        guard let claims = mint.claims(of: signed + "." + mark) else { return }
+        precondition(mint.claims(of: mint.token(claims)) == claims, "claims that do not last")
+        if let part = Base64URL.decode(text) {
+            precondition(Base64URL.encode(part) == text, "two texts for the same bytes")
         }
     }
 }
