@@ -28,7 +28,7 @@ demo:
 test:
 	scripts/prepare test
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --no-parallel
+	scripts/test
 
 # The whole doses of what `make test` gives in little (docs/reliability.md): about an hour.
 torture:
