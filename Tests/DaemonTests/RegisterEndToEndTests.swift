@@ -5,6 +5,9 @@ import Signal
 import TestSupport
 import Testing
 
+@testable import LocalPage
+@testable import loopgate
+
 extension EndToEndTests {
     /// A box with two instruments of 8 bar at 12 mA on a pymodbus server, and a relay in a file.
     private struct RegisterBox {
@@ -175,6 +178,13 @@ extension EndToEndTests {
         let listed = try plant.run(["list", "--all"] + plant.runtime)
         #expect(listed.text.contains("PT-102") && listed.text.contains("retired"))
         #expect(!(try plant.run(["list"] + plant.runtime).text.contains("PT-102")))
+        // An order beyond all measure is refused, and changes nothing.
+        let client = ControlClient(folder: plant.box.folder.path)
+        let flood = String(repeating: "x", count: Limits.instrumentsOrderBytes)
+        #expect(throws: (any Error).self) {
+            try client.order(InstrumentsOrder(.apply, by: "4711", file: "flood", text: flood))
+        }
+        #expect(try client.instruments().count == 3)
         #expect(Set(plant.readings("PT-101").map(\.message.epoch)).count == 1)
         #expect(try plant.box.stop() == 0)
 

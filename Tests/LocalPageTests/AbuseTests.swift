@@ -1,6 +1,7 @@
 import Foundation
 import GatewayCore
 import NIOCore
+import NIOEmbedded
 import Runtime
 import TestSupport
 import Testing
@@ -17,11 +18,13 @@ import Testing
         let box = try await PageBox()
         let long = String(repeating: "x", count: 1 << 20)
         let many = (0..<10_000).map { "X-\($0): y\r\n" }.joined()
+        let few = (0..<Limits.headerCount).map { "X-\($0): y\r\n" }.joined()
         let cases: [(Int, String)] = [
             (431, "GET /\(long) HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
             (431, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: \(long)\r\n\r\n"),
             (431, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: \(long)\r\n\r\n"),
             (431, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\(many)\r\n"),
+            (431, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\(few)\r\n"),
             (413, PageBox.request("POST", "/api/auth/login", ["Content-Length: 1073741824"])),
             (413, PageBox.request("POST", "/", ["Content-Length: 65537"])),
         ]
@@ -92,6 +95,40 @@ import Testing
             // Not at once: an honest client may take its time.
             #expect(monotonicNow() - began > Limits.headerTime.nanoseconds - 500_000_000)
         }
+    }
+
+    /// A connection on a loop whose clock the test moves, with an answered request behind it.
+    private func watched() throws -> (EmbeddedChannel, ConnectionGuard) {
+        let watch = ConnectionGuard(onBusy: { _ in }, onStream: {})
+        let channel = EmbeddedChannel(handler: watch)
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        watch.headIsWhole()
+        watch.requestIsWhole()
+        return (channel, watch)
+    }
+
+    @Test("An idle connection is closed after its time")
+    func idle() throws {
+        let (channel, watch) = try watched()
+        watch.answerEnded()
+        channel.embeddedEventLoop.advanceTime(by: Limits.idleTime - .milliseconds(1))
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(1))
+        #expect(!channel.isActive)
+    }
+
+    @Test("A client may be slow to take its answer, but not take nothing for so long")
+    func takesNothing() throws {
+        let (channel, watch) = try watched()
+        for _ in 0..<5 {
+            watch.writes()
+            channel.embeddedEventLoop.advanceTime(by: Limits.stalledTime - .milliseconds(1))
+            #expect(channel.isActive)
+            watch.wrote()
+        }
+        watch.writes()
+        channel.embeddedEventLoop.advanceTime(by: Limits.stalledTime)
+        #expect(!channel.isActive)
     }
 
     @Test("Five hundred connections that dribble: the owner gets in, from elsewhere and from there")

@@ -124,6 +124,10 @@ struct ActRouteTests {
         let box = try await APIBox(simulator: Simulator())
         let wrong = try await box.ask("POST", "/api/simulator/start", json: #"{"tags":["X"]}"#)
         #expect(wrong.status == 422 && wrong.fields == ["tags"])
+        let many = Array(repeating: #""stuck""#, count: Limits.simulatorFaults + 1)
+        let flood = #"{"faults":[\#(many.joined(separator: ","))]}"#
+        let tooMany = try await box.ask("POST", "/api/simulator/start", json: flood)
+        #expect(tooMany.status == 422 && tooMany.fields == ["faults"])
         let right = #"{"tags":["PT-101"],"faults":["stuck"]}"#
         let done = try await box.ask("POST", "/api/simulator/start", json: right)
         #expect(done.status == 200)

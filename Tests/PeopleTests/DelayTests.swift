@@ -90,6 +90,22 @@ import Testing
         #expect(sessions.person(of: "s1", at: start) == nil)
     }
 
+    @Test("In all there are so many sessions: then the oldest ends, whosesoever it is")
+    func crowdedInAll() {
+        var sessions = SessionList()
+        for index in 0..<PeopleLimits.sessions {
+            let ended = sessions.begin(
+                "s\(index)",
+                of: "person \(index)",
+                at: start + .seconds(Double(index))
+            )
+            #expect(ended.isEmpty)
+        }
+        let later = start + .seconds(1_000)
+        #expect(sessions.begin("one more", of: "somebody", at: later) == ["s0"])
+        #expect(sessions.person(of: "s1", at: later) == "person 1")
+    }
+
     @Test("At the limit a person's oldest session ends, and nobody else's")
     func crowded() {
         var sessions = SessionList()
@@ -99,7 +115,7 @@ import Testing
         }
         #expect(sessions.begin("one more", of: "7", at: start + .seconds(99)) == ["s0"])
         #expect(sessions.person(of: "other", at: start) == "8")
-        #expect(sessions.end(of: "7", except: "one more").count == 15)
+        #expect(sessions.sessions(of: "7", except: "one more").count == 15)
         #expect(sessions.person(of: "one more", at: start) == "7")
     }
 }

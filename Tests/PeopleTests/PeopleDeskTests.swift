@@ -157,6 +157,43 @@ import Testing
         #expect(!results.contains(nil))
     }
 
+    @Test("Passwords that wait to be hashed are so many, in all and from one address")
+    func waitingHashes() async throws {
+        // Each takes longer than all of them take to line up.
+        let desk = try await box.desk(cost: 10)
+        func refused(_ count: Int, from address: @escaping @Sendable (Int) -> String) async -> Int {
+            await withTaskGroup(of: Bool.self) { group in
+                for index in 0..<count {
+                    group.addTask {
+                        do throws(PeopleFault) {
+                            _ = try await desk.signIn("N\(index)", "guess", from: address(index))
+                        } catch { return error == .wait(.seconds(2)) }
+                        return false
+                    }
+                }
+                return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+        }
+        let crowd = 4 * PeopleLimits.waitingHashes
+        let ofAll = await refused(crowd) { "10.1.0.\($0)" }
+        #expect((1...(crowd - PeopleLimits.waitingHashes)).contains(ofAll))
+        let few = 4 * PeopleLimits.waitingHashesPerAddress
+        let ofOne = await refused(few) { _ in "10.2.0.1" }
+        #expect((1...(few - PeopleLimits.waitingHashesPerAddress)).contains(ofOne))
+    }
+
+    @Test("There are no more people than the limit says")
+    func tooMany() async throws {
+        let desk = try await box.desk()
+        for index in 1...PeopleLimits.people {
+            _ = try await desk.create(new("P\(index)"), by: "A1")
+        }
+        let words = "there are \(PeopleLimits.people) people already"
+        await #expect(throws: PeopleFault.conflict(words)) {
+            try await desk.create(new("one"), by: "A1")
+        }
+    }
+
     // MARK: Sessions
 
     @Test("Signing out ends the session; a step of the clock ends none")
@@ -250,6 +287,7 @@ import Testing
             ("full_name", "T1", "  ", nil), ("full_name", "T1", "An\u{202E}na", nil),
             ("full_name", "T1", "two\nlines", nil),
             ("full_name", "T1", String(repeating: "x", count: 121), nil),
+            ("email", "T1", "Name", String(repeating: "a", count: 250) + "@b.de"),
             ("email", "T1", "Name", "no address"), ("email", "T1", "Name", "a@b@c"),
         ] as [(String, String, String, String?)]
     )

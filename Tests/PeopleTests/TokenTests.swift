@@ -52,6 +52,13 @@ import Vault
         }
     }
 
+    @Test("A token of ours that is too long is none")
+    func tooLong() {
+        var long = claims
+        long.sub = String(repeating: "7", count: PeopleLimits.tokenBytes)
+        #expect(mint.claims(of: mint.token(long)) == nil)
+    }
+
     @Test("Garbage is no token and harms nothing")
     func garbage() {
         var random = Seeded(state: 11)

@@ -50,7 +50,7 @@ enum CSV {
 
 /// What is to be exported.
 struct ExportOrder: Sendable {
-    /// Empty: every one.
+    /// Whose readings go in.
     var instruments: [KnownInstrument]
     var from: WallTime
     var to: WallTime

@@ -50,14 +50,24 @@ struct JobBody: Encodable, Sendable, Equatable {
 actor ExportDesk {
     private let folder: String
     private let journal: JournalPool
+    private let room: Room
     private var jobs: [JobBody] = []
     private var made = 0
     private var last: Task<Void, Never>?
 
+    /// What the disk has for exports.
+    struct Room: Sendable {
+        /// Bytes of one export at the most.
+        var most = Limits.exportBytes
+        /// Bytes of the disk that stay free.
+        var free = Limits.freeBytes
+    }
+
     /// Exports go into `folder`, which is emptied.
-    init(folder: String, journal: JournalPool) {
+    init(folder: String, journal: JournalPool, room: Room = Room()) {
         self.folder = folder
         self.journal = journal
+        self.room = room
         Task { try? await journal.aside { try? FileManager.default.removeItem(atPath: folder) } }
     }
 
@@ -117,16 +127,16 @@ actor ExportDesk {
     }
 
     private func write(_ order: ExportOrder, to path: String, as id: String) async throws -> Int64 {
-        let folder = folder
+        let (folder, room) = (folder, room)
         try await journal.aside {
             mkdir(folder, 0o700)
-            try Self.append(CSV.head, to: path)
+            try Self.append(CSV.head, to: path, room)
         }
         var after: Position?
         while true {
             let (next, reached, size) = try await journal.read { [after] journal in
                 let piece = try order.piece(of: journal, after: after)
-                let size = try Self.append(piece.text, to: path)
+                let size = try Self.append(piece.text, to: path, room)
                 return (piece.next, piece.reached, size)
             }
             if let reached { progressed(id, order, reached) }
@@ -139,7 +149,11 @@ actor ExportDesk {
     ///
     /// - Throws: 503 or 507 in words, where there is no room for it.
     @discardableResult
-    private static func append(_ text: String, to path: String) throws(Problem) -> Int64 {
+    private static func append(
+        _ text: String,
+        to path: String,
+        _ room: Room
+    ) throws(Problem) -> Int64 {
         let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw full("the file cannot be made (errno \(errno))") }
         defer { close(file) }
@@ -164,11 +178,11 @@ actor ExportDesk {
         guard fstat(file, &about) == 0, fstatvfs(file, &disk) == 0 else {
             throw full("the file cannot be looked at (errno \(errno))")
         }
-        guard Int64(disk.f_bavail) * Int64(disk.f_frsize) >= Limits.freeBytes else {
+        guard Int64(disk.f_bavail) * Int64(disk.f_frsize) >= room.free else {
             throw full("the disk is nearly full: stream it instead (GET /api/readings/export)")
         }
-        guard about.st_size <= Limits.exportBytes else {
-            throw full("it is larger than \(Limits.exportBytes >> 20) MiB: choose a shorter span")
+        guard about.st_size <= room.most else {
+            throw full("it is larger than \(room.most >> 20) MiB: choose a shorter span")
         }
         return Int64(about.st_size)
     }

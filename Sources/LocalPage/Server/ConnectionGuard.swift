@@ -97,8 +97,8 @@ final class ConnectionGuard: ChannelInboundHandler, RemovableChannelHandler {
 
     private func enter(_ stage: Stage, for time: TimeAmount?) {
         self.stage = stage
-        deadline = time.map { .now() + $0 } ?? .distantFuture
         guard let context else { return }
+        deadline = time.map { context.eventLoop.now + $0 } ?? .distantFuture
         // A later deadline is looked at when the earlier one comes.
         if let alarm, alarm.at <= deadline, deadline != .distantFuture { return }
         alarm?.task.cancel()
@@ -115,7 +115,7 @@ final class ConnectionGuard: ChannelInboundHandler, RemovableChannelHandler {
     private func rings() {
         alarm = nil
         guard let context, deadline != .distantFuture else { return }
-        if NIODeadline.now() < deadline { return set(at: deadline, context) }
+        if context.eventLoop.now < deadline { return set(at: deadline, context) }
         context.close(promise: nil)
     }
 }
