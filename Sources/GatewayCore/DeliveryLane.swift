@@ -110,10 +110,11 @@ struct DeliveryLane<Row: Sequenced>: Sendable {
     var present: Run { runs[runs.count - 1] }
     /// Rows stored and not delivered, all runs together.
     var backlog: UInt64 { runs.reduce(0) { $0 + $1.backlog } }
-    /// The soonest retry of a refused range or a failed fetch.
-    var nextDeadline: MonotonicTime {
+    /// The soonest retry of a refused range or a failed fetch. Once its time has come, a fetch may
+    /// still have to wait for room: that is told by an acknowledgement, and by no clock.
+    func nextDeadline(at now: MonotonicTime) -> MonotonicTime {
         var soonest = refusals.compactMap(\.retryAt).min() ?? .distantFuture
-        if fetchNotBefore > .zero, !isFetching { soonest = min(soonest, fetchNotBefore) }
+        if fetchNotBefore > now, !isFetching { soonest = min(soonest, fetchNotBefore) }
         return soonest
     }
 

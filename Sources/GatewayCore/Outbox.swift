@@ -88,7 +88,7 @@ struct Outbox: Sendable {
     /// When something may be sent that cannot be sent now.
     func nextDeadline(at now: MonotonicTime) -> MonotonicTime {
         guard isUp else { return .distantFuture }
-        var soonest = min(readings.nextDeadline, records.nextDeadline)
+        var soonest = min(readings.nextDeadline(at: now), records.nextDeadline(at: now))
         if waitsForToken {
             if let total { soonest = min(soonest, total.nextToken(after: now)) }
             if let backlogRate { soonest = min(soonest, backlogRate.nextToken(after: now)) }

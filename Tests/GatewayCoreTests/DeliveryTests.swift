@@ -219,6 +219,29 @@ import Testing
         #expect(bench.received.count - before <= 4 * 50 + 8)
     }
 
+    @Test("a failed read of the journal waits a second; then room is waited for, and no clock")
+    func failedRead() {
+        var lane = DeliveryLane<SequencedReading>(
+            stream: .readings,
+            isOrdered: false,
+            epoch: 2,
+            earlier: [(epoch: 1, last: 10)],
+            marks: [DeliveryMark(connection: "cmms", stream: .readings, epoch: 1, floor: 0)]
+        )
+        let now = MonotonicTime(nanoseconds: 1_000_000_000)
+        func wants(_ at: MonotonicTime, _ lane: inout DeliveryLane<SequencedReading>) -> Bool {
+            if case .fetch = lane.nextBacklog(firstInMemory: 1, at: at) { true } else { false }
+        }
+        #expect(wants(now, &lane))
+        lane.fetchStarted()
+        lane.fetchFailed(at: now)
+        #expect(!wants(now, &lane))
+        let again = now + .seconds(1)
+        #expect(lane.nextDeadline(at: now) == again)
+        #expect(wants(again, &lane))
+        #expect(lane.nextDeadline(at: again) == .distantFuture)
+    }
+
     @Test("a full disk keeps readings in memory and stores them when space returns")
     func fullDisk() {
         var bench = Bench(Bench.settings())

@@ -32,6 +32,7 @@ import Testing
     static let kept = [
         Kept(seed: 1, hours: 3.4, bug: "an alarm that was over came again after a crash"),
         Kept(seed: 22, hours: 0.9, bug: "an alarm that came again after a restart was no news"),
+        Kept(seed: 1001, hours: 1.7, bug: "a failed read with a full window spun for ever"),
         Kept(seed: 1002, hours: 1.2, bug: "a shelved alarm that comes up again makes no step"),
     ]
 

@@ -33,6 +33,9 @@ public enum Invariant: String, Hashable, Sendable, CaseIterable {
     case timesAreCorrected = "times-are-corrected"
     /// A bus that is in order is asked every second.
     case pollingGoesOn = "polling-goes-on"
+    /// The gateway never asks to be called at an instant that is over, without end: it would take a
+    /// core for itself.
+    case timersGoOn = "timers-go-on"
     /// With all faults gone, everything is delivered.
     case drainsInTheEnd = "drains-in-the-end"
 }
@@ -58,6 +61,7 @@ public enum Sabotage: String, Hashable, Sendable, CaseIterable {
     case wallClockTimers = "wall-clock-timers"
     case uncorrectedTimes = "uncorrected-times"
     case forgottenBus = "forgotten-bus"
+    case stuckTimer = "stuck-timer"
     case deafUplink = "deaf-uplink"
 
     /// The invariant that it breaks.
@@ -77,6 +81,7 @@ public enum Sabotage: String, Hashable, Sendable, CaseIterable {
         case .wallClockTimers: .wallClockExpiresNothing
         case .uncorrectedTimes: .timesAreCorrected
         case .forgottenBus: .pollingGoesOn
+        case .stuckTimer: .timersGoOn
         case .deafUplink: .drainsInTheEnd
         }
     }
@@ -101,6 +106,7 @@ public enum Sabotage: String, Hashable, Sendable, CaseIterable {
         case .wallClockTimers: "timers run on the wall clock"
         case .uncorrectedTimes: "times from before the clock was set are not corrected"
         case .forgottenBus: "a bus is not asked any more after a lost request"
+        case .stuckTimer: "a deadline stays where it is when its time has come"
         case .deafUplink: "the link does not come up any more after its third loss"
         }
     }

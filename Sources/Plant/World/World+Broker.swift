@@ -94,6 +94,9 @@ extension World {
 
     mutating func publish(_ messages: [OutgoingMessage]) throws(WorldFinding) {
         guard broker.isUp else {
+            // The gateway has not heard yet that the link is gone.
+            for message in messages { checks.sent(message) }
+            checks.linkLost()
             later(.zero, .acknowledge(messages.map { ($0.id, .unsent) }, session: nil))
             return
         }

@@ -60,6 +60,8 @@ extension World {
             if !isDown {
                 tell("the gateway is stopped")
                 checks.stopping()
+                // `TimeoutStopSec` of the service.
+                later(.seconds(10), .killed)
                 try handle(.stop)
             }
             return

@@ -23,12 +23,15 @@ public struct World {
         case stepWall(Nanoseconds)
         case setClock(boot: Int)
         case powerFails
+        case killed
         case minute
 
         /// Whether it goes with the process.
         var isOfProcess: Bool {
             switch self {
-            case .reply, .committed, .fetched, .arrive, .acknowledge, .loseLink, .powerFails: true
+            case .reply, .committed, .fetched, .arrive, .acknowledge, .loseLink, .powerFails,
+                .killed:
+                true
             default: false
             }
         }
@@ -157,8 +160,17 @@ public struct World {
     }
 
     private mutating func run(until limit: MonotonicTime) throws(WorldFinding) {
+        // Deadlines that were over when they were told, one after the other.
+        var overdue = 0
         while true {
-            let deadline = isDown ? .distantFuture : clock.world(gateway.nextDeadline(at: box))
+            let deadline = isDown ? .distantFuture : clock.world(soonest)
+            overdue = deadline > now ? 0 : overdue + 1
+            guard overdue < 10_000 else {
+                throw WorldFinding(
+                    .timersGoOn,
+                    "the gateway wants to be called at once, again and again, and does nothing"
+                )
+            }
             if let due = coming.soonest, due <= max(deadline, now) {
                 guard due <= limit, let next = coming.pop() else { break }
                 now = max(now, due)
@@ -170,6 +182,12 @@ public struct World {
             }
         }
         now = max(now, limit)
+    }
+
+    /// When the gateway wants to be called next.
+    private var soonest: MonotonicTime {
+        saboteur?.sabotage == .stuckTimer && now > MonotonicTime(nanoseconds: 600_000_000_000)
+            ? box : gateway.nextDeadline(at: box)
     }
 
     /// Now, on the box's monotonic clock.
@@ -235,6 +253,9 @@ public struct World {
         case .stepWall(let size): try stepWall(by: size)
         case .setClock(let boot): try setClock(boot: boot)
         case .powerFails: powerFails()
+        case .killed:
+            tell("the gateway has not ended in time and is killed")
+            die(hasPower: true)
         case .minute:
             later(.seconds(60), .minute)
             if !isDown { try checks.everyMinute(at: now, plant: plant) }

@@ -458,6 +458,7 @@ struct WorldChecks {
 
     /// Alarms that last are open alerts.
     mutating func everyMinute(at now: MonotonicTime, plant: WorldPlant) throws(WorldFinding) {
+        guard !isStopping else { return }
         for place in plant.truth.indices {
             let bus = plant.buses[place / WorldPlan.channels]
             let truth = plant.truth[place]
