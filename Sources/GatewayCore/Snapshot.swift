@@ -208,7 +208,7 @@ extension Gateway {
             alerts: alarms.desk.openAlerts.map(GatewaySnapshot.Alert.init),
             relay: GatewaySnapshot.AlarmOutput(
                 demand: alarms.relay.demand.rawValue,
-                reasons: alarms.relay.reasons.map(\.words),
+                reasons: alarms.relay.reasons.map(words),
                 isHornOn: alarms.relay.horn,
                 firstOut: alarms.relay.firstOut?.description,
                 testUntil: alarms.relay.testEnds.map { wall(of: $0) }
@@ -218,6 +218,15 @@ extension Gateway {
             alarmFigures: alarmFigures(at: now),
             remarks: remarks.sorted { $0.key < $1.key }.map(\.value)
         )
+    }
+
+    /// The reason as people know it: an alert by its tag and what it says.
+    private func words(_ reason: RelayReason) -> String {
+        guard case .alert(let id) = reason, let alert = alarms.desk.alert(id) else {
+            return reason.words
+        }
+        return alert.explanation.isEmpty
+            ? "\(alert.subject): \(alert.key.detail)" : "\(alert.subject): \(alert.explanation)"
     }
 
     private func wall(of time: MonotonicTime) -> WallTime { clock.wall + (time - clock.monotonic) }

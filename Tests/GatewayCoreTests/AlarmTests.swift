@@ -56,6 +56,8 @@ import Testing
         #expect(change.demand == .safe)
         #expect(change.at - before <= .seconds(3))
         #expect(!bench.relayWasLate)
+        let reasons = bench.gateway.snapshot(at: bench.now).relay.reasons
+        #expect(reasons == ["\(step.subject): \(step.explanation)"])
         #expect(bench.receivedRecords.count == bench.steps.count)
         // Back to normal: the relay follows, the alert waits for its acknowledgement.
         bench.world.registers[0] = Self.raw(5)

@@ -140,7 +140,7 @@ export function toast(text, isFailure = false) {
   if (!place) return;
   const element = h("p", { class: isFailure ? "toast failed" : "toast" }, text);
   place.append(element);
-  while (place.childElementCount > 2) place.firstChild.remove();
+  while (place.childElementCount > 4) place.firstChild.remove();
   setTimeout(() => element.remove(), 6000);
 }
 

@@ -1,7 +1,7 @@
 // Keeps the page's knowledge fresh: by events while they come, by asking each 30 s otherwise.
 // A page that nobody looks at closes its stream, so that forgotten tabs cost the gateway nothing.
 
-import { get } from "./api.js";
+import { get, query } from "./api.js";
 import { state, tell } from "./store.js";
 
 const pollEvery = 30_000;
@@ -17,6 +17,8 @@ let openedAt = 0;
 let lastPoll = 0;
 let isPolling = false;
 let generation = 0;
+/** Tags that readings came of last. */
+let liveTags = null;
 
 /** Loads everything, then follows it until `stop`. */
 export async function start() {
@@ -127,8 +129,7 @@ async function poll() {
 async function loadAll() {
   lastPoll = Date.now();
   const [instruments, readings, alerts, summary, jobs] = await Promise.all([
-    get("/api/instruments"), get("/api/instruments/live-readings"), get("/api/alerts"),
-    get("/api/dashboard/summary"), get("/api/jobs"),
+    registered(), get("/api/instruments/live-readings"), get("/api/alerts"), get("/api/dashboard/summary"), get("/api/jobs"),
   ]);
   takeInstruments(instruments);
   takeReadings(readings);
@@ -140,8 +141,11 @@ async function loadAll() {
 
 /** Asks for the register again, after a change to it. */
 export async function reloadInstruments() {
-  takeInstruments(await get("/api/instruments"));
+  takeInstruments(await registered());
 }
+
+/** The register without those that are retired. */
+function registered() { return get(query("/api/instruments", { retired: false })); }
 
 /** Asks for what actions change, at once rather than at the next event. */
 export function refreshSoon() {
@@ -157,6 +161,10 @@ function takeInstruments(list) {
 function takeReadings(list) {
   const receivedAt = Date.now();
   for (const reading of list) state.live.set(reading.tag_number, { ...reading, receivedAt });
+  const tags = list.map((reading) => reading.tag_number).join();
+  // Somebody else has changed the register.
+  if (liveTags !== null && tags !== liveTags) reloadInstruments().catch(() => {});
+  liveTags = tags;
   tell("readings");
 }
 

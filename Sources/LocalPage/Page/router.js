@@ -40,6 +40,8 @@ export function startRouter(element, signal, onChange) {
 /** Makes the present view anew. */
 export function render() {
   const parts = here();
+  // What a dialog asks belongs to the view that it was opened in.
+  for (const open of document.querySelectorAll("dialog")) open.close();
   for (const { parts: pattern, show } of routes) {
     const values = match(pattern, parts);
     if (!values) continue;
