@@ -47,7 +47,9 @@ bench: release
 	scripts/bench
 
 # Simulated worlds in which everything fails by chance: 1,000 gateway-hours, and planted bugs.
-sim: release
+sim:
+	scripts/prepare build
+	$(SWIFT) build -c release --product worlds
 	scripts/sim
 
 evaluate: release

@@ -117,7 +117,13 @@ let package = Package(
             ],
             resources: [.embedInCode("Page")]
         ),
-        edge("Plant", core + ["Runtime"]),
+        edge(
+            "Plant",
+            core + [
+                "Runtime",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
         edge("Evaluation", ["Signal", "Detection"]),
         .executableTarget(
             name: "loopgate",
@@ -147,6 +153,13 @@ let package = Package(
             name: "endure",
             dependencies: core + ["Endurance"],
             path: "Tests/EnduranceRun",
+            swiftSettings: strict
+        ),
+        // `loopgate sim` alone: worlds without the rest of the program, quick to build.
+        .executableTarget(
+            name: "worlds",
+            dependencies: ["Plant"],
+            path: "Tests/WorldRun",
             swiftSettings: strict
         ),
         // A disk between SQLite and the real one that loses power and fails on demand.

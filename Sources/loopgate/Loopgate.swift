@@ -1,4 +1,5 @@
 import ArgumentParser
+import Plant
 
 /// The command line; each subcommand is in a file of its own.
 @main

@@ -1,10 +1,9 @@
 import ArgumentParser
 import Foundation
-import Plant
 
 /// `loopgate sim`: the gateway in a simulated world that fails by chance.
-struct SimCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
+public struct SimCommand: ParsableCommand {
+    public static let configuration = CommandConfiguration(
         commandName: "sim",
         abstract: "Run the gateway in a simulated world of faults and check what must hold.",
         discussion: """
@@ -35,13 +34,15 @@ struct SimCommand: AsyncParsableCommand {
     @Flag(help: "Only the result of each world, not its story.")
     var quiet = false
 
-    func validate() throws {
+    public init() {}
+
+    public func validate() throws {
         guard hours > 0, hours <= 10_000, worlds > 0 else {
             throw ValidationError("--hours must be above 0 and at most 10000, --worlds above 0")
         }
     }
 
-    func run() async throws {
+    public func run() throws {
         if sabotages {
             for one in Sabotage.allCases {
                 print("\(one.rawValue) \(one.breaks.rawValue): \(one.summary)")

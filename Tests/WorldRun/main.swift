@@ -1,0 +1,3 @@
+import Plant
+
+SimCommand.main()
