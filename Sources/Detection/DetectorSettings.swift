@@ -21,8 +21,9 @@ public enum SignalType: String, Hashable, Sendable, Codable, CaseIterable {
     }
 }
 
-/// The process limits of an instrument; what is nil takes the default of span and signal type.
-public struct LimitSettings: Hashable, Sendable {
+/// The process limits of an instrument in the unit of its span: low-low < low < high < high-high. What
+/// is nil takes the default of span and signal type.
+public struct ProcessLimits: Hashable, Sendable, Codable {
     /// Below it: critical. Nil: no such limit.
     public var lowLow: Double?
     /// Below it: warning. Nil: the lower range value.
@@ -146,7 +147,7 @@ public struct DetectorSettings: Hashable, Sendable {
     /// How often a reading is expected.
     public var expectedInterval: Nanoseconds
     /// The process limits.
-    public var limits: LimitSettings
+    public var limits: ProcessLimits
     /// How drift is looked for.
     public var drift: DriftSettings
     /// When a value counts as stuck.
@@ -165,7 +166,7 @@ public struct DetectorSettings: Hashable, Sendable {
         signal: SignalType? = nil,
         nominal: Double? = nil,
         expectedInterval: Nanoseconds = .seconds(1),
-        limits: LimitSettings = LimitSettings(),
+        limits: ProcessLimits = ProcessLimits(),
         drift: DriftSettings = .standard,
         stuck: StuckSettings = .fromBaseline,
         anomaly: AnomalySettings = AnomalySettings(),

@@ -29,7 +29,7 @@ enum Bench {
     static let enough = 256 * 60
 
     static func settings(
-        limits: LimitSettings = LimitSettings(),
+        limits: ProcessLimits = ProcessLimits(),
         drift: DriftSettings = .standard,
         stuck: StuckSettings = .fromBaseline,
         anomaly: AnomalySettings = AnomalySettings(),

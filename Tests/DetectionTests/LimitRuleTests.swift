@@ -4,7 +4,7 @@ import Testing
 @testable import Detection
 
 @Suite struct LimitRuleTests {
-    private static let limits = LimitSettings(
+    private static let limits = ProcessLimits(
         lowLow: 10,
         low: 20,
         high: 80,
@@ -15,7 +15,7 @@ import Testing
     )
 
     private func found(
-        _ limits: LimitSettings = limits,
+        _ limits: ProcessLimits = limits,
         signal: SignalType? = nil,
         values: [Double]
     ) throws -> [Told] {
@@ -70,16 +70,16 @@ import Testing
     )
     func defaults(signal: SignalType) throws {
         let delay = Int(signal.delay.seconds)
-        let over = try found(LimitSettings(), signal: signal, values: held((100.5, delay + 1)))
+        let over = try found(ProcessLimits(), signal: signal, values: held((100.5, delay + 1)))
         #expect(over.map(\.second) == [delay])
         #expect(
-            try found(LimitSettings(), signal: signal, values: held((100, 200), (0, 200))).isEmpty
+            try found(ProcessLimits(), signal: signal, values: held((100, 200), (0, 200))).isEmpty
         )
         let deadband = signal.deadbandShare * 100
         let short = held((101, 100), (100.01 - deadband, 100))
-        #expect(try found(LimitSettings(), signal: signal, values: short).count == 1)
+        #expect(try found(ProcessLimits(), signal: signal, values: short).count == 1)
         let far = held((101, 100), (99.99 - deadband, 100))
-        #expect(try found(LimitSettings(), signal: signal, values: far).count == 2)
+        #expect(try found(ProcessLimits(), signal: signal, values: far).count == 2)
     }
 
     @Test("A delay does not run on through a gap")

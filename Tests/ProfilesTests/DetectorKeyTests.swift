@@ -177,11 +177,11 @@ import Testing
         }
         #expect(
             told[0].limits
-                == LimitSettings(highHigh: 15, deadband: 0.5, onDelay: .seconds(3))
+                == ProcessLimits(highHigh: 15, deadband: 0.5, onDelay: .seconds(3))
         )
         #expect(told[0].span.lrv == 0 && told[0].span.urv == 16)
         #expect(told[0].signal == .pressure && told[1].signal == .flow)
-        #expect(told[1].limits == LimitSettings())
+        #expect(told[1].limits == ProcessLimits())
         #expect(told[1].expectedInterval == .milliseconds(500))
     }
 

@@ -85,15 +85,7 @@ extension InstrumentSettings {
             signal: SignalType(rawValue: type.rawValue),
             nominal: nominal,
             expectedInterval: expectedInterval,
-            limits: LimitSettings(
-                lowLow: limits.lowLow,
-                low: limits.low,
-                high: limits.high,
-                highHigh: limits.highHigh,
-                deadband: limits.deadband,
-                onDelay: limits.onDelay,
-                offDelay: limits.offDelay
-            ),
+            limits: limits,
             drift: detection.drift,
             stuck: detection.stuck,
             anomaly: detection.anomaly.settings(expectedInterval: expectedInterval),

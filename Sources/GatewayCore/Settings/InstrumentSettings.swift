@@ -1,3 +1,4 @@
+import Detection
 import Signal
 
 /// The four kinds of instrument that the register knows.
@@ -96,34 +97,5 @@ public struct InstrumentSettings: Hashable, Sendable {
     }
 }
 
-/// Alarm limits in the unit of the span, each optional: low-low < low < high < high-high.
-public struct ProcessLimits: Hashable, Sendable, Codable {
-    public var lowLow: Double?
-    public var low: Double?
-    public var high: Double?
-    public var highHigh: Double?
-    /// Deadband on the return path, in the span's unit; nil: the default of the signal type.
-    public var deadband: Double?
-    /// How long a limit must be exceeded; nil: the default of the signal type.
-    public var onDelay: Nanoseconds?
-    /// How long the value must be back; nil: the default of the signal type.
-    public var offDelay: Nanoseconds?
-
-    public init(
-        lowLow: Double? = nil,
-        low: Double? = nil,
-        high: Double? = nil,
-        highHigh: Double? = nil,
-        deadband: Double? = nil,
-        onDelay: Nanoseconds? = nil,
-        offDelay: Nanoseconds? = nil
-    ) {
-        self.lowLow = lowLow
-        self.low = low
-        self.high = high
-        self.highHigh = highHigh
-        self.deadband = deadband
-        self.onDelay = onDelay
-        self.offDelay = offDelay
-    }
-}
+/// The process limits of an instrument, as its detectors take them.
+public typealias ProcessLimits = Detection.ProcessLimits
