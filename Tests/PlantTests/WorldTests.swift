@@ -36,7 +36,7 @@ import Testing
         Kept(seed: 1002, hours: 1.2, bug: "a shelved alarm that comes up again makes no step"),
         Kept(seed: 2_731_327_074, hours: 0.45, bug: "a reading at the very instant of a step"),
         Kept(seed: 3_692_778_841, hours: 1.3, bug: "a stop that waits for a journal that hangs"),
-        Kept(seed: 3_021_192_657, hours: 1.9, bug: "the output of a stopping gateway starves later"),
+        Kept(seed: 3_021_192_657, hours: 1.9, bug: "an output that is fed no more starves"),
     ]
 
     @Test(
