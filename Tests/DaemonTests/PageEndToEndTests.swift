@@ -25,7 +25,6 @@ extension EndToEndTests {
             [script, "http://127.0.0.1:\(port)/", Self.pictures] + arguments
         )
         let code = try browser.wait(within: 1_800)
-        try eventually("its output is read") { !browser.output.isEmpty }
         let steps = browser.output.compactMap { line in
             try? JSONDecoder().decode(Step.self, from: Data(line.utf8))
         }

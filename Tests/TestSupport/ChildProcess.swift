@@ -8,6 +8,8 @@ public final class ChildProcess: @unchecked Sendable {
     private let process = Process()
     private let lines = Mailbox<String>()
     private let exit = Mailbox<Int32>()
+    /// Closed when all that was printed is read.
+    private let drained = Mailbox<Void>()
     private let seen = Locked<[String]>([])
 
     /// Everything the program has printed so far, standard output and error, line by line.
@@ -45,7 +47,7 @@ public final class ChildProcess: @unchecked Sendable {
         defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
         try process.run()
         let handle = pipe.fileHandleForReading
-        let thread = Thread { [lines, seen] in
+        let thread = Thread { [lines, seen, drained] in
             var rest = Data()
             while true {
                 let chunk = handle.availableData
@@ -58,7 +60,13 @@ public final class ChildProcess: @unchecked Sendable {
                     lines.post(line)
                 }
             }
+            if !rest.isEmpty {
+                let line = String(decoding: rest, as: UTF8.self)
+                seen.withLock { $0.append(line) }
+                lines.post(line)
+            }
             lines.close()
+            drained.close()
         }
         thread.start()
     }
@@ -80,11 +88,14 @@ public final class ChildProcess: @unchecked Sendable {
     /// Sends a signal.
     public func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
-    /// Waits for the end; the exit code, or the negative signal number. Kills at the deadline.
+    /// Waits for the end, and until what was printed is read; the exit code, or the negative signal
+    /// number. Kills at the deadline.
     @discardableResult
     public func wait(within seconds: Double = 30) throws -> Int32 {
         if let code = exit.take(until: monotonicNow() + Int64(seconds * 1e9))?.first {
             exit.post(code)
+            // A child of its own may hold the pipe open: that is not waited for long.
+            _ = drained.take(until: monotonicNow() + 5_000_000_000)
             return code
         }
         send(SIGKILL)
