@@ -140,7 +140,7 @@ struct FaultWatch: Sendable {
     }
 
     private static func explanation(_ quality: Quality, _ current: LoopCurrent?) -> String {
-        let amps = current.map { " of \(($0.milliamps * 1000).rounded() / 1000) mA" } ?? ""
+        let amps = current.map { " of \(rounded($0.milliamps, 1000)) mA" } ?? ""
         return switch quality {
         case .failLow: "The loop current\(amps) is the low failure signal of NE 43."
         case .failHigh: "The loop current\(amps) is the high failure signal of NE 43."

@@ -53,9 +53,9 @@ struct InstrumentPipeline: Sendable {
                 signal.process(channel, at: stamp, afterTimeout: afterTimeout)
             case .failed(let quality): signal.fail(quality, at: stamp)
             }
-        reading.value = reading.value.map { ($0 * valueScale).rounded() / valueScale }
+        reading.value = reading.value.map { rounded($0, valueScale) }
         reading.current = reading.current.flatMap {
-            LoopCurrent(milliamps: ($0.milliamps * Self.currentScale).rounded() / Self.currentScale)
+            LoopCurrent(milliamps: rounded($0.milliamps, Self.currentScale))
         }
         last = reading
         readings += 1
@@ -76,4 +76,9 @@ extension InstrumentSettings {
             rateOfChangeLimit: rateOfChangeLimit
         )
     }
+}
+
+/// A number to so many parts of one, halves away from zero; what is nothing has no sign.
+func rounded(_ number: Double, _ parts: Double) -> Double {
+    (number * parts).rounded() / parts + 0
 }
