@@ -89,7 +89,10 @@ struct StatusBody: Encodable, Sendable {
         live = LiveBody(item, at: wall)
         rule = Rule(state: status.ruleState, limits: LimitsBody(item.limits))
         cusum = Drift(
-            state: !status.hasModel ? "no-model" : status.drifting ? "drifting" : "ok",
+            state: !status.hasModel
+                ? "no-model"
+                : status.drifting
+                    ? "drifting" : status.driftSums == nil ? "short-baseline" : "ok",
             up: status.driftSums?.first,
             down: status.driftSums?.last
         )

@@ -41,9 +41,9 @@ extension DemoEvent {
             of("TT-205", .wireBreak, at: 45, for: 75, "wire break"),
             of("LT-304", .stuck, at: 90, for: 600, "stuck: the code freezes"),
             of("PT-401", .upset(0.2), at: 150, for: 120, "the compressor runs away"),
-            of("TT-303", .drift(perHour: drift), at: 180, for: 1800, "calibration drifts, 20 %/h"),
+            of("FT-403", .drift(perHour: drift), at: 180, for: 1800, "calibration drifts, 20 %/h"),
             on(["cooling-ai"], .silence, at: 270, for: 90, "module dead"),
-            of("FT-403", .failHigh, at: 330, for: 60, "failure current 21.6 mA (NE 43)"),
+            of("TT-303", .failHigh, at: 330, for: 60, "failure current 21.6 mA (NE 43)"),
             on(
                 ["boiler-ai", "firing-ai"],
                 .noise,

@@ -97,7 +97,8 @@ enum APISchemas {
         .init(
             "cusum",
             .fields([
-                "state": .word(["no-model", "ok", "drifting"]), "up": .orNull(.number),
+                "state": .word(["no-model", "short-baseline", "ok", "drifting"]),
+                "up": .orNull(.number),
                 "down": .orNull(.number),
             ])
         ),
