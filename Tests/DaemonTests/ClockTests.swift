@@ -144,6 +144,41 @@ extension EndToEndTests {
         #expect(try #require(from) > began.addingTimeInterval(-2))
     }
 
+    @Test("TLS with the clock at 1970: it is said, all is kept and delivered once the clock is set")
+    func unsetClockTLS() throws {
+        let certificates = try TestCertificates()
+        let broker = try MosquittoBroker(
+            tls: .init(
+                ca: certificates.ca,
+                certificate: try certificates.certificate("broker", names: ["IP:127.0.0.1"]),
+                key: certificates.key,
+                wantsClientCertificate: false
+            )
+        )
+        try broker.start()
+        defer { broker.stop() }
+        let plant = try LoadPlant()
+        defer { plant.stop() }
+        let clock = try WallClock(offset: 3600 - Date().timeIntervalSince1970)
+        let box = try Box()
+        box.clock = "{source: ntp}"
+        box.environment = clock.environment
+        try plant.configure(box, broker: broker.port, ca: certificates.ca)
+        try box.start()
+        let daemon = try #require(box.daemon)
+        try eventually("it says why") {
+            daemon.output.contains { $0.contains("not valid yet: check this box's clock") }
+        }
+        try eventually("a backlog", within: 60) { try box.uplink().backlog > 300 }
+        #expect(try !box.uplink().isUp)
+        try clock.set(offset: 0, inStep: true)
+        try daemon.line(containing: "the clock is set")
+        // The next try comes within its back-off.
+        try eventually("it connects", within: 120) { try box.uplink().isUp }
+        try eventually("all is delivered", within: 60) { try box.uplink().backlog < 200 }
+        #expect(try box.stop() == 0)
+    }
+
     @Test("steps of the wall clock: no poll is missed or doubled, nothing is lost or out of order")
     func clockSteps() throws {
         let broker = try MosquittoBroker(lines: ["max_queued_messages 0"], persistent: true)

@@ -293,7 +293,13 @@ final class LoadPlant {
         #expect(try box.stop() == 0)
     }
 
-    func configure(_ box: Box, broker: UInt16, modbus: UInt16? = nil) throws {
+    func configure(
+        _ box: Box,
+        broker: UInt16,
+        modbus: UInt16? = nil,
+        ca: String? = nil
+    ) throws {
+        let tls = ca.map { ", tls: {ca: \($0)}" } ?? ""
         let modules = (1...8).map {
             "  - {name: m\($0), bus: net, unit: \($0), profile: sequent-megaind, period: 200ms}"
         }
@@ -310,7 +316,7 @@ final class LoadPlant {
             modules:
             \(modules.joined(separator: "\n"))
             uplink:
-              - {name: cmms, brokers: ["127.0.0.1:\(broker)"]}
+              - {name: cmms, brokers: ["127.0.0.1:\(broker)"]\(tls)}
             """,
             instruments: instruments.joined(separator: "\n")
         )
