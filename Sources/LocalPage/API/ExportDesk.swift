@@ -68,7 +68,10 @@ actor ExportDesk {
         self.folder = folder
         self.journal = journal
         self.room = room
-        Task { try? await journal.aside { try? FileManager.default.removeItem(atPath: folder) } }
+        // The first export waits for it: its file must not go with the old ones.
+        last = Task {
+            try? await journal.aside { try? FileManager.default.removeItem(atPath: folder) }
+        }
     }
 
     /// Every export that is remembered, oldest first.
