@@ -133,14 +133,14 @@ struct FaultWatch: Sendable {
         func words(_ rate: Double?) -> String {
             guard let rate else { return "an unknown number of" }
             let digits = rate < 1 ? 10_000.0 : rate < 100 ? 100 : 1
-            return "\((rate * digits).rounded() / digits)"
+            return "\(rate.rounded(parts: digits))"
         }
         return "The value changes by \(words(rate.measured)) \(unit) a second, and "
             + "\(words(rate.limit)) \(unit) a second is the limit."
     }
 
     private static func explanation(_ quality: Quality, _ current: LoopCurrent?) -> String {
-        let amps = current.map { " of \(rounded($0.milliamps, 1000)) mA" } ?? ""
+        let amps = current.map { " of \($0.milliamps.rounded(parts: 1000)) mA" } ?? ""
         return switch quality {
         case .failLow: "The loop current\(amps) is the low failure signal of NE 43."
         case .failHigh: "The loop current\(amps) is the high failure signal of NE 43."

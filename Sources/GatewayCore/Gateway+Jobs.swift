@@ -238,7 +238,7 @@ extension CalibrationRecord {
     func words(_ span: Span) -> String {
         func percent(_ error: Double) -> String {
             // Finite by `asFoundError`; a thousand spans off is as good as any more.
-            let hundredths = (min(max(error, -1e5), 1e5) * 100).rounded() / 100
+            let hundredths = min(max(error, -1e5), 1e5).rounded(parts: 100)
             return "\(hundredths) % of span"
         }
         var text = passed ? "passed" : "failed"
@@ -256,7 +256,7 @@ extension BaselineReport {
     func words(version: Int) -> String {
         var text = "version \(version) is in use: \(windows) windows of \(readings) readings"
         if badReadings > 0 { text += ", \(badReadings) left out for their quality" }
-        let rate = (predictedFalseAlarmsPerDay * 1000).rounded() / 1000
+        let rate = predictedFalseAlarmsPerDay.rounded(parts: 1000)
         if rate > 0 { text += "; \(rate) false drift alarms a day are to be expected" }
         return ([text + "."] + notes).joined(separator: " ")
     }

@@ -53,9 +53,9 @@ struct InstrumentPipeline: Sendable {
                 signal.process(channel, at: stamp, afterTimeout: afterTimeout)
             case .failed(let quality): signal.fail(quality, at: stamp)
             }
-        reading.value = reading.value.map { rounded($0, valueScale) }
+        reading.value = reading.value.map { $0.rounded(parts: valueScale) }
         reading.current = reading.current.flatMap {
-            LoopCurrent(milliamps: rounded($0.milliamps, Self.currentScale))
+            LoopCurrent(milliamps: $0.milliamps.rounded(parts: Self.currentScale))
         }
         last = reading
         readings += 1
@@ -76,9 +76,4 @@ extension InstrumentSettings {
             rateOfChangeLimit: rateOfChangeLimit
         )
     }
-}
-
-/// A number to so many parts of one, halves away from zero; what is nothing has no sign.
-func rounded(_ number: Double, _ parts: Double) -> Double {
-    (number * parts).rounded() / parts + 0
 }

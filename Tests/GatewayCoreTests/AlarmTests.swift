@@ -111,13 +111,6 @@ import Testing
         #expect(bench.openAlerts.allSatisfy { !$0.isActive })
     }
 
-    @Test("a current of nothing has no sign", arguments: [(-0.000_01, 1000), (0, 1000), (-0.4, 1)])
-    func nothing(number: Double, parts: Double) {
-        #expect(rounded(number, parts).sign == .plus)
-        #expect(rounded(-number, parts) == 0)
-        #expect(rounded(-1.2346, 1000) == -1.235)
-    }
-
     @Test("a silent module raises one alert of its own and one data gap for each instrument")
     func silence() {
         var settings = Bench.settings(units: 2, channels: 8)

@@ -175,7 +175,7 @@ enum Diagnosis {
 
     /// What is wrong with a loop; nil: nothing that a technician could mend at the terminal.
     private static func fault(_ item: GatewaySnapshot.Instrument) -> String? {
-        let current = item.milliamps.map { " (\(($0 * 100).rounded() / 100) mA)" } ?? ""
+        let current = item.milliamps.map { " (\($0.rounded(parts: 100)) mA)" } ?? ""
         switch item.reason {
         case "wire-break": return "wire break\(current)"
         case "short-circuit": return "short circuit\(current)"
