@@ -222,6 +222,7 @@ public struct InstrumentDetectors: Sendable {
             scoreLimit: model?.anomaly?.scoreLimit,
             distanceLimit: model?.anomaly?.distanceLimit,
             hasModel: model != nil,
+            judgesDrift: model.map { !$0.drift.charts.isEmpty } ?? false,
             isProvisional: model?.anomaly?.isProvisional ?? false
         )
     }
@@ -304,6 +305,9 @@ public struct DetectorStatus: Hashable, Sendable, Codable {
     public var distanceLimit: Double?
     /// Whether a model is adopted.
     public var hasModel: Bool
+    /// Whether the model has a chart to judge drift by: its baseline may be too short,
+    /// or constant.
+    public var judgesDrift: Bool
     /// Whether the model's anomalies stay in shadow.
     public var isProvisional: Bool
 }

@@ -86,6 +86,13 @@ import Testing
         let found = detectors.run(from: 0, 1_000) { _ in 101 }
         #expect(Set(found.map(\.finding.condition)) == [.high, .frozen])
         #expect(!detectors.status.hasModel && detectors.status.driftSums == nil)
+        #expect(!detectors.status.judgesDrift)
+        // That there is a chart is known before the first reading, that there is none as well.
+        #expect(try whole().status.judgesDrift)
+        var short = try Bench.white.get()
+        short.drift.charts = []
+        let silent = InstrumentDetectors(settings: try Bench.settings(), model: short)
+        #expect(silent.status.hasModel && !silent.status.judgesDrift)
     }
 
     @Test("Another model ends what the old one had open and begins afresh")

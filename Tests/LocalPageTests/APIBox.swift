@@ -250,6 +250,41 @@ final class APIBox: Sendable {
         }
     }
 
+    /// A record of a step of a high alarm of `PT-101`, made `second` seconds after `now`.
+    static func step(
+        _ sequence: UInt64,
+        of alert: AlertID,
+        raised: Int64,
+        at second: Int64,
+        _ state: AlertState = .raised,
+        isActive: Bool? = nil,
+        by: String = "system",
+        note: String? = nil
+    ) -> SequencedRecord {
+        SequencedRecord(
+            sequence: sequence,
+            stamp: stamp(second),
+            body: .alert(
+                AlertTransition(
+                    alert: alert,
+                    instrument: InstrumentID(rawValue: 1),
+                    subject: "PT-101",
+                    type: .ruleViolation,
+                    detail: "high",
+                    severity: .warning,
+                    state: state,
+                    isActive: isActive,
+                    value: 12.5,
+                    explanation: "12.5 bar is above 12 bar.",
+                    raisedAt: stamp(raised),
+                    at: stamp(second),
+                    by: by,
+                    note: note
+                )
+            )
+        )
+    }
+
     /// One request with a token (empty: none), and its answer.
     func ask(
         _ method: String,

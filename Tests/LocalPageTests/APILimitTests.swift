@@ -68,29 +68,13 @@ struct APILimitTests {
         let id = AlertID(epoch: 5, number: 1)
         let count = Limits.trendAlertSteps + 10
         let box = try await APIBox { journal in
-            let steps = (1...count).map { step in
-                let at = APIBox.stamp(Int64(step - count))
-                return SequencedRecord(
-                    sequence: UInt64(step),
-                    stamp: at,
-                    body: .alert(
-                        AlertTransition(
-                            alert: id,
-                            instrument: InstrumentID(rawValue: 1),
-                            subject: "PT-101",
-                            type: .ruleViolation,
-                            detail: "high",
-                            severity: .warning,
-                            state: .raised,
-                            isActive: step % 2 == 1,
-                            value: nil,
-                            explanation: "",
-                            raisedAt: APIBox.stamp(Int64(1 - count)),
-                            at: at,
-                            by: "system",
-                            note: nil
-                        )
-                    )
+            let first = Int64(1 - count)
+            var steps: [SequencedRecord] = []
+            for second in first...0 {
+                let sequence = UInt64(steps.count + 1)
+                let isActive = sequence % 2 == 1
+                steps.append(
+                    APIBox.step(sequence, of: id, raised: first, at: second, isActive: isActive)
                 )
             }
             try await APIBox.commit(Commit(id: 1, epoch: 5, records: steps), to: journal)

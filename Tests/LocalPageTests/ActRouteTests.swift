@@ -15,26 +15,14 @@ struct ActRouteTests {
     /// An alert of PT-101 that was raised, acknowledged and resolved an hour ago.
     private static func fill(_ journal: JournalStore) async throws {
         let steps = AlertState.allCases.enumerated().map { index, state in
-            SequencedRecord(
-                sequence: UInt64(index + 1),
-                stamp: APIBox.stamp(-3_600 + Int64(index)),
-                body: .alert(
-                    AlertTransition(
-                        alert: id,
-                        instrument: InstrumentID(rawValue: 1),
-                        subject: "PT-101",
-                        type: .ruleViolation,
-                        detail: "high",
-                        severity: .warning,
-                        state: state,
-                        value: 12.5,
-                        explanation: "12.5 bar is above 12 bar.",
-                        raisedAt: APIBox.stamp(-3_600),
-                        at: APIBox.stamp(-3_600 + Int64(index)),
-                        by: state == .acknowledged ? "4711" : "system",
-                        note: state == .acknowledged ? "seen" : nil
-                    )
-                )
+            APIBox.step(
+                UInt64(index + 1),
+                of: id,
+                raised: -3_600,
+                at: -3_600 + Int64(index),
+                state,
+                by: state == .acknowledged ? "4711" : "system",
+                note: state == .acknowledged ? "seen" : nil
             )
         }
         try await APIBox.commit(Commit(id: 1, epoch: 5, records: steps), to: journal)

@@ -11,11 +11,22 @@ struct StatusBody: Encodable, Sendable {
         var limits: LimitsBody
     }
     struct Drift: Encodable, Sendable {
-        /// `no-model`, `ok` or `drifting`.
+        /// `no-model`, `no-chart` (the baseline gives none to judge by), `ok` or `drifting`.
         var state: String
         /// Sums of the fastest chart; null before the first judged reading.
         @OrNull var up: Double?
         @OrNull var down: Double?
+
+        init(_ status: DetectorStatus) {
+            state =
+                switch (status.hasModel, status.judgesDrift) {
+                case (false, _): "no-model"
+                case (true, false): "no-chart"
+                case (true, true): status.drifting ? "drifting" : "ok"
+                }
+            up = status.driftSums?.first
+            down = status.driftSums?.last
+        }
     }
     struct Stuck: Encodable, Sendable {
         /// `ok` or `stuck`.
@@ -88,14 +99,7 @@ struct StatusBody: Encodable, Sendable {
         tagNumber = item.tag
         live = LiveBody(item, at: wall)
         rule = Rule(state: status.ruleState, limits: LimitsBody(item.limits))
-        cusum = Drift(
-            state: !status.hasModel
-                ? "no-model"
-                : status.drifting
-                    ? "drifting" : status.driftSums == nil ? "short-baseline" : "ok",
-            up: status.driftSums?.first,
-            down: status.driftSums?.last
-        )
+        cusum = Drift(status)
         stuck = Stuck(state: status.stuck ? "stuck" : "ok")
         iforest = Forest(
             state: !status.hasModel
@@ -178,12 +182,10 @@ struct CalibrationBody: Encodable, Sendable {
         asFoundValue = record.asFound
         asLeftValue = record.asLeft
         referenceValue = record.reference
-        asFoundErrorPercent = span.flatMap { Self.rounded(record.asFoundError(span: $0)) }
-        asLeftErrorPercent = span.flatMap { Self.rounded(record.asLeftError(span: $0)) }
-    }
-
-    private static func rounded(_ error: Double?) -> Double? {
-        error.map { ($0 * 10_000).rounded() / 10_000 }
+        asFoundErrorPercent = span.flatMap {
+            record.asFoundError(span: $0)?.rounded(parts: 10_000)
+        }
+        asLeftErrorPercent = span.flatMap { record.asLeftError(span: $0)?.rounded(parts: 10_000) }
     }
 
     init(_ record: CalibrationRecord, of item: GatewaySnapshot.Instrument) {

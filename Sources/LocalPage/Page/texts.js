@@ -208,7 +208,7 @@ export const texts = {
   status: { health: "Health", noPenalties: "Nothing is taken off.", learned: "Learned", calibration: "Calibration" },
   detector: { rule: "Limits", signal: "Signal", cusum: "Drift", stuck: "Stuck sensor", iforest: "Anomaly" },
   detectorState: {
-    ok: "Normal", "no-model": "Not trained", "short-baseline": "The baseline is too short to judge it", waiting: "Waiting for its first window", drifting: "Drift", stuck: "Stuck",
+    ok: "Normal", "no-model": "Not trained", "no-chart": "Its baseline gives nothing to judge it by", waiting: "Waiting for its first window", drifting: "Drift", stuck: "Stuck",
     anomalous: "Unlike the baseline", "low-low": "Low-low", low: "Low", high: "High", "high-high": "High-high",
     good: "Good", uncertain: "Uncertain", bad: "Bad",
   },

@@ -97,7 +97,7 @@ enum APISchemas {
         .init(
             "cusum",
             .fields([
-                "state": .word(["no-model", "short-baseline", "ok", "drifting"]),
+                "state": .word(["no-model", "no-chart", "ok", "drifting"]),
                 "up": .orNull(.number),
                 "down": .orNull(.number),
             ])
