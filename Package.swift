@@ -196,7 +196,8 @@ let package = Package(
         tests(
             "DaemonTests",
             core + [
-                "Runtime", "Journal", "Plant", "Profiles", "Endurance", "TestSupport", "loopgate",
+                "Runtime", "Journal", "People", "Plant", "Profiles", "Endurance", "TestSupport",
+                "loopgate",
             ]
         ),
     ]

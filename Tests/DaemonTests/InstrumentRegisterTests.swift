@@ -1,6 +1,7 @@
 import Foundation
 import GatewayCore
 import Journal
+import People
 import Profiles
 import Signal
 import TestSupport
@@ -173,6 +174,36 @@ import Testing
         #expect(!answer.isDone)
         #expect(answer.lines.first?.contains("\(Limits.instruments)") == true)
         #expect(await register.records.count == 1)
+        await journal.close()
+    }
+
+    @Test("a person's change waits with its record until a run has put it there")
+    func personsRecord() async throws {
+        let (journal, _) = try await open()
+        let before = Set(try await PendingAudit.all(in: journal).map(\.name))
+        let entry = AuditEntry(
+            who: "4711",
+            action: "people.create",
+            subject: "0815",
+            old: nil,
+            new: "role: technician"
+        )
+        let person = Person(
+            employeeNumber: "0815",
+            fullName: "Anna",
+            role: .technician,
+            createdAt: WallTime(nanosecondsSince1970: 1)
+        )
+        // The gateway dies before it hears of it.
+        let people = JournalPeople(journal: journal) { _ in }
+        try await people.save(
+            Member(person: person, passwordHash: "$2b$12$x"),
+            ending: [],
+            recording: entry
+        )
+        let waiting = try await PendingAudit.all(in: journal).filter { !before.contains($0.name) }
+        #expect(waiting.map(\.entries) == [[entry]])
+        #expect(try await people.members().map(\.person) == [person])
         await journal.close()
     }
 }
