@@ -201,6 +201,11 @@ class Walk:
 
     def add(self):
         tag = f"PT-9{len(self.size)}"
+        # Somebody else's page, which follows what is done here.
+        other = self.context.new_page()
+        other.goto(self.url)
+        other.locator(".card").first.wait_for()
+        self.page.bring_to_front()
         self.show("new-instrument", "[name=tag_number]")
         self.fill(tag_number="PT-101", instrument_type="pressure", measured_variable="Test " + SCRIPT, range_min="0", range_max="10",
                   unit="bar", channel="4")
@@ -210,12 +215,15 @@ class Walk:
         self.press("Add instrument", "main")
         self.told(f"{tag} is added")
         expect(self.page.locator(".instrument h1")).to_have_text(tag)
+        expect(other.locator(f".card[data-tag='{tag}']")).to_have_count(1)
         self.show(f"instrument/{tag}/register", "[name=range_max]")
         self.press("Retire")
         self.press("Retire", "dialog")
         self.told(f"{tag} is retired")
         self.page.locator(".card").first.wait_for()
-        expect(self.page.locator(f".card[data-tag='{tag}']")).to_have_count(0)
+        for page in (self.page, other):
+            expect(page.locator(f".card[data-tag='{tag}']")).to_have_count(0)
+        other.close()
 
     def train(self, begin, end):
         self.show("instrument/PT-101/models", ".version, .versions > .words")
